@@ -1,0 +1,119 @@
+# Taskwire's one build file.  `make help` lists what it does.
+#
+# Every product stands under build/<variant>/ (release, or the sanitizers' names); objects
+# are found by folder, so a new module needs no line here.
+
+SHELL       := /bin/bash
+MAKEFLAGS   += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+comma       := ,
+empty       :=
+space       := $(empty) $(empty)
+B           := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),release)$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(FAULTS),-faults)
+V           ?=
+Q           := $(if $(V),,@)
+say          = @printf '  %-5s %s\n' $(1) $(2)
+
+CC          := $(if $(filter default,$(origin CC)),gcc,$(CC))
+WARN        := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes
+OPT         ?= -O2 -g
+CFLAGS      ?=
+FLAGS        = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
+               $(if $(FAULTS),-DTASKWIRE_FAULTS) -fno-omit-frame-pointer $(CFLAGS)
+VERSION     := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
+
+# --- libraries: pkg-config where there is a file, Debian 12's places where there is none ---
+PKGS        := libuv hiredis jansson libcrypto zlib
+PKG_CFLAGS   = $(shell pkg-config --cflags $(PKGS) libmongoc-1.0 sqlite3 2>/dev/null)
+LLHTTP_SRC  := /usr/share/llhttp
+ifneq ($(wildcard $(LLHTTP_SRC)/llhttp.c),)
+LLHTTP_CFLAGS := -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+LLHTTP_OBJS   = $(patsubst $(LLHTTP_SRC)/%.c,$(B)/llhttp/%.o,$(wildcard $(LLHTTP_SRC)/*.c))
+else
+LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp 2>/dev/null) -DLLHTTP_STRICT_MODE=1
+LLHTTP_LIBS   := -lllhttp
+endif
+LIBS         = $(shell pkg-config --libs $(PKGS)) $(LLHTTP_LIBS) -lwslay -lpthread -lm
+LIBS_TASKD   = $(shell pkg-config --libs libmongoc-1.0 sqlite3)
+
+# --- rooms: each folder is an archive, its main.c stands apart ---
+ROOMS       := common proto gateway/engineio gateway/socketio gateway taskd taskd/ctl
+srcs         = $(filter-out %/main.c,$(sort $(wildcard $(1)/*.c)))
+objs         = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
+lib          = $(B)/lib/$(subst /,-,$(1)).a
+COMMON       = $(call lib,common) $(call lib,proto)
+BINS         = $(addprefix $(B)/bin/,gateway taskd taskctl)
+
+all: $(BINS) proto-out                  ## build gateway, taskd and taskctl under build/release/bin
+	@:
+
+$(B)/bin/gateway: $(B)/gateway/main.o $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
+
+$(B)/bin/taskd: $(B)/taskd/main.o $(call lib,taskd) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
+
+$(B)/bin/taskctl: $(B)/taskd/ctl/main.o $(call lib,taskd/ctl) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
+
+define room
+$(call lib,$(1)): $(call objs,$(1)) $(if $(filter common,$(1)),$$(LLHTTP_OBJS))
+	$(Q)mkdir -p $$(@D) && rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room,$(r))))
+
+$(B)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) $(PKG_CFLAGS) $(LLHTTP_CFLAGS) -DTASKWIRE_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+$(B)/llhttp/%.o: $(LLHTTP_SRC)/%.c
+	$(Q)mkdir -p $(@D) && $(CC) -O2 -g $(if $(SAN),-fsanitize=$(SAN)) -fno-omit-frame-pointer $(LLHTTP_CFLAGS) -c -o $@ $<
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- what others need from proto/: TypeScript types, JSON Schemas, tables ---
+$(B)/bin/protogen: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard proto/gen/*.c))) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
+
+proto-out: $(B)/proto-out/.done         ## print TypeScript types and JSON Schemas from proto/
+$(B)/proto-out/.done: $(B)/bin/protogen
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
+
+# --- tests ---
+UNIT_TESTS   = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))
+ALL_LIBS     = $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) \
+               $(call lib,taskd/ctl) $(call lib,taskd) $(COMMON)
+
+unit: $(UNIT_TESTS)
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD) -lcmocka
+
+test: deps all unit                     ## every suite: unit, integration, with real servers and clients
+	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs $(SUITES)
+
+asan: deps                              ## the unit and integration suites under ASan and UBSan
+	$(Q)$(MAKE) SAN=address,undefined SUITES="$(or $(SUITES),unit integration)" test
+
+deps:                                   ## install what is missing (Debian packages, npm modules)
+	$(Q)deploy/deps.sh
+
+run: deps all                           ## Redis, taskd, gateway and simulator on loopback; Ctrl-C stops all
+	$(Q)B=$(B) exec deploy/run.sh
+
+lint: deps                              ## doors, arrows, sizes, banned calls, format
+	$(Q)tests/lint.sh
+
+clean:                                  ## remove build/
+	$(Q)rm -rf build
+
+help:                                   ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
+
+.PHONY: all unit test asan deps run lint clean help proto-out

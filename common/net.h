@@ -1,0 +1,111 @@
+/* net.h -- TCP on a libuv loop: what all connections of a process share.
+ *
+ * A `net` holds the one read buffer that every stream reads into, and the list of streams
+ * that have something to send: it is written out once per turn of the loop, so that
+ * everything due to one peer in one turn leaves in one system call. One net per loop; all
+ * calls on the loop's thread. */
+#ifndef TASKWIRE_COMMON_NET_H
+#define TASKWIRE_COMMON_NET_H
+
+#include <uv.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/rcbuf.h"
+#include "common/slice.h"
+
+struct net;
+struct net_listener;
+struct stream;
+
+#define NET_ADDRESS_SIZE 46                    /* a textual IPv4 or IPv6 address and a NUL */
+
+struct net *net_new(uv_loop_t *loop);
+
+/* Begin the end: listeners and streams must be closed by their owners; the memory goes when
+ * the last of them and the net's own handles are gone. */
+void net_close(struct net *net);
+
+uv_loop_t *net_loop(const struct net *net);
+uint64_t   net_now_ms(const struct net *net);  /* uv_now(): monotonic, once per turn */
+
+/* Sums since the start, for metrics. */
+uint64_t net_bytes_read(const struct net *net);
+uint64_t net_bytes_written(const struct net *net);
+uint64_t net_writes(const struct net *net);    /* system calls that wrote */
+
+/* --- listening --- */
+
+/* A peer connected; the callee owns the stream (it has no ops yet: stream_start). */
+typedef void net_accept_cb(struct stream *s, void *arg);
+
+/* Listen on `address` (textual IPv4 or IPv6) and `port` (0: a free one). `reuse_port` sets
+ * SO_REUSEPORT, for several replicas on one port. Returns 0 or a libuv error. Where the
+ * process runs out of files, accepting pauses for 100 ms at a time and goes on. */
+int  net_listen(struct net *net, const char *address, int port, bool reuse_port,
+                net_accept_cb *cb, void *arg, struct net_listener **out);
+int  net_listener_port(const struct net_listener *l);
+void net_listener_close(struct net_listener *l);   /* NULL is ignored */
+
+/* --- connecting --- */
+
+/* cb runs once, later: with a stream that the callee owns, or NULL and why. */
+typedef void net_connect_cb(int err, struct stream *s, void *arg);
+
+/* Resolve (in libuv's pool) and connect within `timeout_ms`. Returns 0, or an error and the
+ * callback never runs. */
+int net_connect(struct net *net, const char *host, int port, uint64_t timeout_ms,
+                net_connect_cb *cb, void *arg);
+
+/* --- streams ---
+ *
+ * stream_close() may be called from any callback and any number of times; on_close then
+ * runs once, later, and is the last thing heard; the stream's memory goes right after it. */
+
+struct stream_ops {
+    /* Bytes came; `data` is valid during the call. */
+    void (*on_data)(struct stream *s, struct slice data, void *arg);
+    /* Optional: the peer ended its side (EOF). Without it the stream is closed. */
+    void (*on_end)(struct stream *s, void *arg);
+    /* Optional: the queue, having been over the low mark, is empty again. */
+    void (*on_drain)(struct stream *s, void *arg);
+    /* Gone. err: 0 where we closed it, else what happened (UV_EOF, UV_ECONNRESET ...). */
+    void (*on_close)(struct stream *s, int err, void *arg);
+};
+
+/* Set who listens, and begin to read. May be called again to hand the stream to another
+ * owner (an upgrade). `ops` must outlive the stream (static const). */
+void stream_start(struct stream *s, const struct stream_ops *ops, void *arg);
+
+/* Stop and go on reading (flow control). */
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+
+/* Queue for sending: takes one reference of its own. Returns 0, or ERR_CLOSED. Goes out at
+ * the end of this turn, in order, gathered with whatever else is queued. */
+int stream_send(struct stream *s, struct rcbuf *bytes);
+
+/* The same for bytes that are copied. */
+int stream_send_copy(struct stream *s, struct slice bytes);
+
+/* Close after what is queued has been written (at most `linger_ms`). */
+void stream_finish(struct stream *s, uint64_t linger_ms);
+
+/* Close now; what is queued is dropped. */
+void stream_close(struct stream *s);
+
+/* Write out now instead of at the end of the turn. */
+void stream_flush(struct stream *s);
+
+/* Bytes queued and not yet taken by the kernel. */
+size_t stream_queued_bytes(const struct stream *s);
+bool   stream_is_closing(const struct stream *s);
+void  *stream_arg(const struct stream *s);
+struct net *stream_net(const struct stream *s);
+
+/* The peer's address as text; "" where it is not known any more. */
+void stream_peer(const struct stream *s, char out[NET_ADDRESS_SIZE]);
+
+#endif
