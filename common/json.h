@@ -17,7 +17,7 @@
  * Returns a new reference, or NULL with the reason in `why` (may be NULL). */
 json_t *json_parse(struct slice text, struct buf *why);
 
-/* Append compact JSON. Returns 0 or ERR_TOO_BIG. */
+/* Append compact JSON. Returns 0, or ERR_TOO_BIG (nothing is added, the buf has failed). */
 int json_append(struct buf *out, const json_t *value);
 
 /* A member's text; NULL where it is missing or no string. */
@@ -27,7 +27,7 @@ const char *json_text(const json_t *object, const char *key);
 int64_t json_int(const json_t *object, const char *key, int64_t fallback);
 bool    json_bool(const json_t *object, const char *key, bool fallback);
 
-/* Set a member. NULL text sets nothing. */
+/* Set a member. NULL text, or text that is no UTF-8, sets nothing. */
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_int(json_t *object, const char *key, int64_t n);
 void json_put_bool(json_t *object, const char *key, bool b);

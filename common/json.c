@@ -1,0 +1,135 @@
+/* json.c -- see json.h.
+ *
+ * jansson is strict about UTF-8, repeated keys and trailing bytes when asked to be. Two
+ * things are added: its parser recurses up to 2048 levels, so depth is counted before it
+ * runs; and its setters report exhaustion, which is the end here as everywhere (mem.h). */
+#include "common/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/utf8.h"
+
+#define DEPTH_MAX 64
+
+static bool is_too_deep(struct slice text)
+{
+    bool in_string = false;
+    int  depth = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;                           /* whatever is escaped ends nothing */
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > DEPTH_MAX)
+                return true;
+        } else if (c == ']' || c == '}') {
+            depth--;
+        }
+    }
+    return false;
+}
+
+json_t *json_parse(struct slice text, struct buf *why)
+{
+    json_error_t error;
+    json_t      *value;
+
+    if (is_too_deep(text)) {
+        if (why != NULL)
+            buf_printf(why, "nested deeper than %d levels", DEPTH_MAX);
+        return NULL;
+    }
+    value = json_loadb(text.data != NULL ? text.data : "", text.len,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (value == NULL && why != NULL)
+        buf_printf(why, "%s at byte %d", error.text, error.position);
+    return value;
+}
+
+static int on_dumped(const char *data, size_t len, void *arg)
+{
+    return buf_append(arg, data, len);
+}
+
+int json_append(struct buf *out, const json_t *value)
+{
+    size_t before = out->len;
+
+    if (json_dump_callback(value, on_dumped, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+        return 0;
+    /* Half a value is of use to nobody. */
+    out->len = before;
+    if (out->data != NULL)
+        out->data[before] = '\0';
+    out->failed = true;
+    return ERR_TOO_BIG;
+}
+
+const char *json_text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+int64_t json_int(const json_t *object, const char *key, int64_t fallback)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool json_bool(const json_t *object, const char *key, bool fallback)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+/* Give `value` to the object. What can fail is memory alone. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+    assert(json_is_object(object));
+    if (value == NULL || json_object_set_new(object, key, value) != 0)
+        abort();
+}
+
+void json_put_text(json_t *object, const char *key, const char *text)
+{
+    if (text != NULL && utf8_is_valid(slice_of(text)))
+        put(object, key, json_string_nocheck(text));
+}
+
+void json_put_int(json_t *object, const char *key, int64_t n)
+{
+    put(object, key, json_integer(n));
+}
+
+void json_put_bool(json_t *object, const char *key, bool b)
+{
+    put(object, key, json_boolean(b));
+}
+
+void json_put_time(json_t *object, const char *key, int64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    clock_format(wall_ms, text);
+    put(object, key, json_string_nocheck(text));
+}
+
+void json_put_same(json_t *to, const json_t *from, const char *key)
+{
+    json_t *value = json_object_get(from, key);
+
+    if (value != NULL)
+        put(to, key, json_incref(value));
+}
