@@ -30,20 +30,22 @@ struct conf_row {
 };
 
 #define CONF_TEXT(n, d, type, field, h) { n, CONF_KIND_TEXT, d, 0, 0, offsetof(type, field), h }
-#define CONF_NUM(n, d, lo, hi, type, field, h) { n, CONF_KIND_NUM, d, lo, hi, offsetof(type, field), h }
+#define CONF_NUM(n, d, lo, hi, type, field, h) \
+    { n, CONF_KIND_NUM, d, lo, hi, offsetof(type, field), h }
 #define CONF_BOOL(n, d, type, field, h) { n, CONF_KIND_BOOL, d, 0, 0, offsetof(type, field), h }
 #define CONF_SECRET(n, type, field, h) { n, CONF_KIND_SECRET, NULL, 0, 0, offsetof(type, field), h }
 
 /* Fill `out` from the environment. A secret NAME may also be given as NAME_FILE, a file
- * whose contents (one trailing newline removed) are the value; both at once is an error.
- * An empty variable counts as unset. Booleans: true|false|1|0|yes|no|on|off.
+ * whose contents (one trailing newline removed) are the value; both at once is an error, and
+ * so is an empty file. An empty variable counts as unset. Where there is no default, texts
+ * become NULL and other fields keep what they held. Booleans: true|false|1|0|yes|no|on|off.
  * Texts in `out` are heap copies that live as long as the process.
- * Returns 0, or ERR_INVALID with one sentence per problem in `problems` (all problems are
- * found in one go; no secret's value is ever in a sentence). */
+ * Returns 0, or ERR_INVALID with one line, a sentence, per problem in `problems` (all
+ * problems are found in one go; no secret's value is ever in a sentence). */
 int conf_load(const struct conf_row *rows, size_t count, void *out, struct buf *problems);
 
-/* Append a sentence for every environment variable that begins with `prefix` and is no row:
- * a likely misspelling. Returns how many. */
+/* Append a line for every environment variable that begins with `prefix` and is no row: a
+ * likely misspelling. Returns how many. */
 size_t conf_unknown(const struct conf_row *rows, size_t count, const char *prefix,
                     struct buf *warnings);
 

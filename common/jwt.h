@@ -43,8 +43,14 @@ void jwt_key_free(struct jwt_key *key);
 int jwt_verify(const struct jwt_key *key, struct slice token, int64_t now_s, struct claims *out);
 
 /* Make an HS256 token. `payload_json` is the complete claims object.
- * Returns 0, ERR_INVALID where the key is not a secret. */
+ * Returns 0, ERR_INVALID where the key is not a secret, or ERR_TOO_BIG. */
 int jwt_sign(const struct jwt_key *key, struct slice payload_json, struct buf *out_token);
+
+/* What a list of revoked tokens holds of one: the SHA-256 of all before its second dot, in
+ * hex. The signature is left out, because an ES256 one can be turned into another that is as
+ * good (s into n-s) by anybody, which would take a token off the list. Any bytes may come. */
+#define JWT_FINGERPRINT_SIZE 65                /* 64 digits and a NUL */
+void jwt_fingerprint(struct slice token, char out[JWT_FINGERPRINT_SIZE]);
 
 /* Is `text` a well-formed sub or org (SPEC I3)? */
 bool jwt_id_is_valid(struct slice text);

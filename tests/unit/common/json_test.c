@@ -14,7 +14,15 @@
 static void any_json_text_is_parsed(void **state)
 {
     static const char *const GOOD[] = {
-        "{}", "[]", "null", "true", "1", "-1.5e3", "\"x\"", " { \"a\" : [1, 2] } ", "\"\\ud83d\\ude00\"",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "1",
+        "-1.5e3",
+        "\"x\"",
+        " { \"a\" : [1, 2] } ",
+        "\"\\ud83d\\ude00\"",
     };
 
     (void)state;
@@ -29,9 +37,29 @@ static void any_json_text_is_parsed(void **state)
 static void what_is_not_strict_json_is_refused_with_a_reason(void **state)
 {
     static const char *const BAD[] = {
-        "", " ", "{", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "{} {}", "{}x", "[1,]",
-        "{'a':1}", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\\ud800\"", "\"a\nb\"", "\"\\u0000\"",
-        "01", "+1", "1e999", "99999999999999999999", "NaN", "// x\n1", "nul", "\xef\xbb\xbf{}",
+        "",
+        " ",
+        "{",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":1,\"\\u0061\":2}",
+        "{} {}",
+        "{}x",
+        "[1,]",
+        "{'a':1}",
+        "\"\xff\"",
+        "\"\xc0\x80\"",
+        "\"\xed\xa0\x80\"",
+        "\"\\ud800\"",
+        "\"a\nb\"",
+        "\"\\u0000\"",
+        "01",
+        "+1",
+        "1e999",
+        "99999999999999999999",
+        "NaN",
+        "// x\n1",
+        "nul",
+        "\xef\xbb\xbf{}",
     };
     struct buf why;
 
