@@ -46,7 +46,7 @@ lib          = $(B)/lib/$(subst /,-,$(1)).a
 COMMON       = $(call lib,common) $(call lib,proto)
 BINS         = $(addprefix $(B)/bin/,gateway taskd taskctl)
 
-all: $(BINS) proto-out                  ## build gateway, taskd and taskctl under build/release/bin
+all: $(BINS) proto-out web              ## build gateway, taskd and taskctl under build/release/bin
 	@:
 
 $(B)/bin/gateway: $(B)/gateway/main.o $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) $(COMMON)
@@ -85,6 +85,14 @@ proto-out: $(B)/proto-out/.done         ## print TypeScript types and JSON Schem
 $(B)/proto-out/.done: $(B)/bin/protogen
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
 
+# --- the page ---
+WEB_FILES    = $(wildcard gateway/web/public/*)
+web: $(B)/web/.done                     ## put the page beside the gateway
+$(B)/web/.done: $(WEB_FILES) gateway/web/package.json
+	$(Q)test -d gateway/web/node_modules || deploy/deps.sh
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && cp $(WEB_FILES) gateway/web/node_modules/socket.io-client/dist/socket.io.min.js $(@D)/
+	$(Q)touch $@
+
 # --- tests ---
 UNIT_TESTS   = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))
 ALL_LIBS     = $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) \
@@ -116,4 +124,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all unit test asan deps run lint clean help proto-out
+.PHONY: all web unit test asan deps run lint clean help proto-out

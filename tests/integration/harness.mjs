@@ -1,0 +1,232 @@
+// harness.mjs - real processes for a scenario: Redis, a store, taskd, gateways; and people
+// with real Socket.IO clients. Everything started here ends with `stop()`.
+import { spawn, execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { openSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
+import { createHmac, randomBytes } from "node:crypto";
+import { io } from "socket.io-client";
+
+const exec = promisify(execFile);
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+export const build = process.env.TASKWIRE_BUILD || path.join(root, "build/release");
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+export function freePort() {
+  return new Promise((done, fail) => {
+    const s = net.createServer().on("error", fail).listen(0, "127.0.0.1", () => {
+      const { port } = s.address();
+      s.close(() => done(port));
+    });
+  });
+}
+
+/** Wait until `check` gives something true; says `what` where it never does. */
+export async function until(what, check, { ms = 15_000, every = 25 } = {}) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`never happened within ${ms} ms: ${what}`);
+    await sleep(every);
+  }
+}
+
+export function sign(payload, secret, header = { alg: "HS256", typ: "JWT" }) {
+  const part = (o) => Buffer.from(JSON.stringify(o)).toString("base64url");
+  const body = `${part(header)}.${part(payload)}`;
+  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+}
+
+/** A program and how it ends. */
+export class Program {
+  constructor(name, argv, { env = {}, log, cwd = root } = {}) {
+    const out = log ? openSync(log, "a") : "ignore";
+    this.name = name;
+    this.log = log;
+    this.child = spawn(argv[0], argv.slice(1), { cwd, env: { ...process.env, ...env }, stdio: ["ignore", out, out] });
+    this.ended = new Promise((done) => {
+      this.child.on("error", (error) => done({ code: 127, signal: null, error }));
+      this.child.on("exit", (code, signal) => done({ code, signal }));
+    });
+    this.isRunning = true;
+    this.ended.then(() => { this.isRunning = false; });
+  }
+  signal(name) { if (this.isRunning) process.kill(this.child.pid, name); }
+  async kill9() { this.signal("SIGKILL"); return this.ended; }
+  /** SIGTERM, and a look at how it ended: a clean service ends with 0. */
+  async stop(ms = 15_000) {
+    this.signal("SIGTERM");
+    const end = await Promise.race([this.ended, sleep(ms).then(() => null)]);
+    if (end) return end;
+    await this.kill9();
+    return { code: null, signal: "SIGKILL", hung: true };
+  }
+}
+
+/** One Taskwire of its own: `await Stack.start({store})`, `await stack.stop()`. */
+export class Stack {
+  static async start(options = {}) {
+    const stack = new Stack();
+    stack.options = options;
+    stack.folder = await mkdtemp(path.join(os.tmpdir(), "taskwire-test-"));
+    stack.secret = randomBytes(32).toString("hex");
+    stack.clusterSecret = randomBytes(32).toString("hex");
+    stack.programs = [];
+    stack.clients = [];
+    try {
+      await stack.startRedis();
+      stack.storeUrl = await stack.makeStore(options.store || "sqlite");
+      stack.taskdPort = await freePort();
+      await stack.startTaskd();
+      stack.gateways = [];
+      for (let i = 0; i < (options.gateways ?? 1); i++) await stack.startGateway();
+    } catch (error) {
+      await stack.stop().catch(() => {});
+      throw error;
+    }
+    return stack;
+  }
+
+  log(name) { return path.join(this.folder, `${name}.log`); }
+
+  begin(name, argv, env) {
+    const p = new Program(name, argv, { env, log: this.log(name) });
+    this.programs.push(p);
+    return p;
+  }
+
+  async startRedis() {
+    this.redisPort ||= await freePort();
+    this.redis = this.begin("redis", ["redis-server", "--port", String(this.redisPort), "--bind", "127.0.0.1",
+      "--dir", this.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]);
+    this.redisUrl = `redis://127.0.0.1:${this.redisPort}`;
+    await until("redis answers", () => this.redisCall("PING").catch(() => false));
+  }
+
+  async redisCall(...args) {
+    const { stdout } = await exec("redis-cli", ["-p", String(this.redisPort), ...args.map(String)], { maxBuffer: 1 << 28 });
+    return stdout.trim();
+  }
+
+  async makeStore(kind) {
+    if (kind === "sqlite") return `sqlite:${path.join(this.folder, "taskwire.db")}`;
+    if (process.env.TASKWIRE_TEST_MONGODB_URL) {
+      return `${process.env.TASKWIRE_TEST_MONGODB_URL.replace(/\/$/, "")}/taskwire_${randomBytes(6).toString("hex")}`;
+    }
+    this.mongoEnv = { ...process.env, TM_RUN: path.join(this.folder, "mongo"), TM_DURABLE: "1" };
+    const { stdout } = await exec(path.join(root, "tests/mongo/server.sh"), ["start", String(await freePort())],
+      { env: this.mongoEnv, timeout: 600_000 });
+    return `${stdout.trim().replace(/\/$/, "")}/taskwire`;
+  }
+
+  get commonEnv() {
+    return { REDIS_URL: this.redisUrl, JWT_SECRET: this.secret, CLUSTER_SECRET: this.clusterSecret,
+      BIND_ADDRESS: "127.0.0.1", METRICS_PORT: "0", LOG_LEVEL: process.env.LOG_LEVEL || "info" };
+  }
+
+  async startTaskd(env = {}) {
+    this.taskd = this.begin("taskd", [path.join(build, "bin/taskd")],
+      { ...this.commonEnv, PORT: String(this.taskdPort), STORE_URL: this.storeUrl, ...this.options.taskdEnv, ...env });
+    this.taskdUrl = `http://127.0.0.1:${this.taskdPort}`;
+    await this.ready(this.taskd, this.taskdUrl);
+  }
+
+  async startGateway(env = {}) {
+    const port = await freePort();
+    const gateway = this.begin(`gateway-${port}`, [path.join(build, "bin/gateway")],
+      { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
+    gateway.url = `http://127.0.0.1:${port}`;
+    this.gateways.push(gateway);
+    await this.ready(gateway, gateway.url);
+    return gateway;
+  }
+
+  get url() { return this.gateways[0].url; }
+
+  async ready(program, url) {
+    await until(`${program.name} is ready (its log: ${program.log})`, async () => {
+      if (!program.isRunning) throw new Error(`${program.name} ended: ${(await readFile(program.log, "utf8")).slice(-2000)}`);
+      return fetch(`${url}/api/health/ready`).then((r) => r.ok, () => false);
+    }, { ms: 30_000 });
+  }
+
+  token(sub = "ann", org = "acme", extra = {}) {
+    const now = Math.floor(Date.now() / 1000);
+    return sign({ sub, ...(org && { org }), name: sub.toUpperCase(), iat: now, exp: now + 3600, ...extra }, this.secret);
+  }
+
+  /** A REST call; gives {status, headers, body}. */
+  async call(method, target, { token = this.token(), body, headers = {}, base = this.url } = {}) {
+    const answer = await fetch(base + target, {
+      method,
+      headers: { ...(token && { Authorization: `Bearer ${token}` }), ...(body !== undefined && { "Content-Type": "application/json" }), ...headers },
+      body: body === undefined ? undefined : typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    let json;
+    try { json = JSON.parse(text); } catch { json = text; }
+    return { status: answer.status, headers: answer.headers, body: json };
+  }
+
+  async createTask(body = { description: "Make the door blue" }, options = {}) {
+    const { status, body: task } = await this.call("POST", "/api/tasks", { body, ...options });
+    if (status !== 202) throw new Error(`create answered ${status} ${JSON.stringify(task)}`);
+    return task.taskId;
+  }
+
+  event(type, taskId, data = {}, extra = {}) {
+    return JSON.stringify({ specversion: "1.0", id: randomBytes(8).toString("hex"), source: "/test",
+      type: `task.${type}`, subject: taskId, time: new Date().toISOString(), data, ...extra });
+  }
+
+  publish(type, taskId, data, extra) {
+    return this.redisCall("XADD", "tasks:ingest", "*", "event", this.event(type, taskId, data, extra));
+  }
+
+  /** A person with a stock client; every event is kept in `log` as {name, args}. */
+  async connect({ token = this.token(), base = this.url, transports = ["websocket"], ...options } = {}) {
+    const socket = io(base, { auth: { token }, transports, forceNew: true, reconnectionDelay: 100, reconnectionDelayMax: 500, ...options });
+    socket.log = [];
+    socket.onAny((name, ...args) => socket.log.push({ name, args, payload: args[0] }));
+    this.clients.push(socket);
+    await new Promise((done, fail) => {
+      socket.once("connect", done);
+      socket.once("connect_error", fail);
+      setTimeout(() => fail(new Error("no connect within 10 s")), 10_000).unref();
+    });
+    return socket;
+  }
+
+  async taskctl(args, { input, ...env } = {}) {
+    return exec(path.join(build, "bin/taskctl"), args, { env: { ...process.env, ...this.commonEnv, TASKD_URL: this.taskdUrl, ...env } });
+  }
+
+  beginTaskctl(name, args) {
+    return this.begin(name, [path.join(build, "bin/taskctl"), ...args], { ...this.commonEnv, TASKD_URL: this.taskdUrl });
+  }
+
+  /** Stop all; throws where a service did not end cleanly. */
+  async stop() {
+    for (const c of this.clients) c.disconnect();
+    const bad = [];
+    for (const p of [...this.programs].reverse()) {
+      if (!p.isRunning) continue;
+      const end = await p.stop();
+      if (end.code !== 0) bad.push(`${p.name} ended with ${JSON.stringify(end)}: ${(await readFile(p.log, "utf8")).slice(-3000)}`);
+    }
+    if (this.mongoEnv) await exec(path.join(root, "tests/mongo/server.sh"), ["stop"], { env: this.mongoEnv }).catch(() => {});
+    if (bad.length) throw new Error(bad.join("\n"));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Emit with an acknowledgement, as a promise. */
+export function ask(socket, name, payload) {
+  return socket.timeout(10_000).emitWithAck(name, payload);
+}
+

@@ -1,0 +1,48 @@
+// run.mjs - runs the suites and sums them up.
+//
+//   node tests/run.mjs [suite ...]      B=build/release (what to test), SAN (set for sanitizers)
+//
+// Each suite is a file in tests/suites/ that exports `run(context)` and gives back
+// {passed, failed, skipped: [{name, reason}]}. The last line printed is
+// `N passed, N failed, N skipped`, with each skip listed above it.
+import { mkdirSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const build = process.env.B || "build/release";
+const logs = path.join(root, build, "test-logs");
+mkdirSync(logs, { recursive: true });
+
+const order = ["lint", "unit", "fuzz", "store", "integration", "conformance", "browser"];
+const there = readdirSync(path.join(root, "tests/suites"))
+  .filter((f) => f.endsWith(".mjs") && f !== "tap.mjs")
+  .map((f) => f.slice(0, -4))
+  .sort((a, b) => order.indexOf(a) - order.indexOf(b));
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : there;
+
+let passed = 0, failed = 0;
+const skipped = [];
+for (const name of wanted) {
+  if (!there.includes(name)) {
+    console.log(`no suite '${name}'; there are: ${there.join(" ")}`);
+    process.exit(2);
+  }
+  const begun = Date.now();
+  const { run } = await import(pathToFileURL(path.join(root, "tests/suites", `${name}.mjs`)));
+  let result;
+  try {
+    result = await run({ root, build, logs, sanitized: Boolean(process.env.SAN) });
+  } catch (error) {
+    console.log(`  FAIL  ${name}: ${error.stack || error}`);
+    result = { passed: 0, failed: 1, skipped: [] };
+  }
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  console.log(`  ${name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped (${seconds} s)`);
+  passed += result.passed;
+  failed += result.failed;
+  skipped.push(...result.skipped);
+}
+for (const { name, reason } of skipped) console.log(`  SKIP  ${name}: ${reason}`);
+console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -1,0 +1,26 @@
+// integration.mjs - scenarios against real processes (node:test files under tests/integration).
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { inParallel, runTap, sum } from "./tap.mjs";
+
+function scenarios(folder) {
+  return readdirSync(folder).sort().flatMap((f) => {
+    const full = path.join(folder, f);
+    if (statSync(full).isDirectory()) return f === "node_modules" ? [] : scenarios(full);
+    return f.endsWith(".test.mjs") ? [full] : [];
+  });
+}
+
+export async function run({ root, build, logs, sanitized }) {
+  const base = path.join(root, "tests/integration");
+  const jobs = scenarios(base).map((file) => () => {
+    const name = path.relative(base, file);
+    return runTap({
+      name, argv: [process.execPath, "--test", "--test-reporter=tap", file], cwd: root,
+      env: { TASKWIRE_BUILD: path.join(root, build), TASKWIRE_SANITIZED: sanitized ? "1" : "" },
+      log: path.join(logs, `integration-${name.replaceAll("/", "-")}.log`),
+      timeoutMs: 180_000,
+    });
+  });
+  return sum(await inParallel(2, jobs));
+}

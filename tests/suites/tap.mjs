@@ -1,0 +1,76 @@
+// tap.mjs - run a program that speaks TAP (cmocka, node --test) and count what it says.
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import path from "node:path";
+
+/** Run `argv`, keep its output under `log`, and count its TAP lines.
+ *  A program that dies, hangs past `timeoutMs` or exits non-zero without a failed line counts
+ *  as one failure more. Nested TAP (indented) counts by its leaves alone. */
+export async function runTap({ name, argv, cwd, env, log, timeoutMs = 120_000 }) {
+  const out = createWriteStream(log);
+  const child = spawn(argv[0], argv.slice(1), { cwd, env: { ...process.env, ...env }, detached: true });
+  const lines = [];
+  let rest = "";
+  const take = (chunk) => {
+    out.write(chunk);
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop();
+    lines.push(...parts);
+  };
+  child.stdout.setEncoding("utf8").on("data", take);
+  child.stderr.setEncoding("utf8").on("data", take);
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    try { process.kill(-child.pid, "SIGKILL"); } catch { /* gone already */ }
+  }, timeoutMs);
+  const [code, signal] = await new Promise((done) => {
+    child.on("error", () => done([127, null]));
+    child.on("close", (c, s) => done([c, s]));
+  });
+  clearTimeout(timer);
+  out.end();
+
+  const result = { passed: 0, failed: 0, skipped: [] };
+  const failures = [];
+  lines.forEach((line, at) => {
+    const m = /^(\s*)(not )?ok \d+(?: -)? ?(.*)$/.exec(line);
+    if (!m) return;
+    const suite = lines.slice(at + 1, at + 6).some((l) => new RegExp(`^${m[1]}  type: 'suite'`).test(l));
+    if (suite) return;
+    const skip = /^(.*?)\s*# SKIP\s*(.*)$/i.exec(m[3]);
+    if (skip) result.skipped.push({ name: `${name}: ${skip[1]}`, reason: skip[2] || "no reason given" });
+    else if (m[2]) { result.failed++; failures.push(m[3]); }
+    else result.passed++;
+  });
+  if (timedOut || signal || (code !== 0 && result.failed === 0)) {
+    result.failed++;
+    failures.push(timedOut ? `no end within ${timeoutMs / 1000} s` : signal ? `died by ${signal}` : `exit code ${code}`);
+  }
+  if (result.passed + result.failed + result.skipped.length === 0) {
+    result.failed++;
+    failures.push("ran no test");
+  }
+  for (const f of failures) console.log(`  FAIL  ${name}: ${f}  (${path.relative(process.cwd(), log)})`);
+  return result;
+}
+
+export function sum(results) {
+  return results.reduce((a, b) => ({
+    passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: [...a.skipped, ...b.skipped],
+  }), { passed: 0, failed: 0, skipped: [] });
+}
+
+/** Run jobs, `width` at a time, results in order. */
+export async function inParallel(width, jobs) {
+  const results = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < jobs.length) {
+      const at = next++;
+      results[at] = await jobs[at]();
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return results;
+}
