@@ -11,22 +11,23 @@ MAKEFLAGS   += --no-builtin-rules
 comma       := ,
 empty       :=
 space       := $(empty) $(empty)
-B           := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),release)$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(FAULTS),-faults)
 V           ?=
 Q           := $(if $(V),,@)
 say          = @printf '  %-5s %s\n' $(1) $(2)
 
 CC          := $(if $(filter default,$(origin CC)),gcc,$(CC))
+# Which build: release, or the names of the sanitizers; clang, fault points and fuzzing apart.
+B           := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),release)$(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(FAULTS),-faults)$(if $(FUZZ),-fuzz)
 WARN        := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes
 OPT         ?= -O2 -g
 CFLAGS      ?=
-FLAGS        = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) \
+FLAGS        = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(FUZZ),-fsanitize=fuzzer-no-link) \
                $(if $(FAULTS),-DTASKWIRE_FAULTS) -fno-omit-frame-pointer $(CFLAGS)
 VERSION     := $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
 
 # --- libraries: pkg-config where there is a file, Debian 12's places where there is none ---
 PKGS        := libuv hiredis jansson libcrypto zlib
-PKG_CFLAGS   = $(shell pkg-config --cflags $(PKGS) libmongoc-1.0 sqlite3 2>/dev/null)
+PKG_CFLAGS  := $(shell pkg-config --cflags $(PKGS) libmongoc-1.0 sqlite3 2>/dev/null)
 LLHTTP_SRC  := /usr/share/llhttp
 ifneq ($(wildcard $(LLHTTP_SRC)/llhttp.c),)
 LLHTTP_CFLAGS := -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
@@ -35,8 +36,8 @@ else
 LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp 2>/dev/null) -DLLHTTP_STRICT_MODE=1
 LLHTTP_LIBS   := -lllhttp
 endif
-LIBS         = $(shell pkg-config --libs $(PKGS)) $(LLHTTP_LIBS) -lwslay -lpthread -lm
-LIBS_TASKD   = $(shell pkg-config --libs libmongoc-1.0 sqlite3)
+LIBS        := $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(LLHTTP_LIBS) -lwslay -lpthread -lm
+LIBS_TASKD  := $(shell pkg-config --libs libmongoc-1.0 sqlite3 2>/dev/null)
 
 # --- rooms: each folder is an archive, its main.c stands apart ---
 ROOMS       := common proto gateway/engineio gateway/socketio gateway taskd taskd/ctl
@@ -102,17 +103,40 @@ unit: $(UNIT_TESTS)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD) -lcmocka
 
-test: deps all unit                     ## every suite: unit, integration, with real servers and clients
+# A fuzzer's file twice: with libFuzzer for `make fuzz`, with a small main that replays its
+# corpus for `make test`, so that every old finding stays found.
+FUZZERS      = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+replays: $(FUZZERS:%=$(B)/tests/fuzz/replay_%)
+$(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(ALL_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
+fuzzers: $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(ALL_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(LIBS_TASKD)
+
+FUZZ_SECONDS ?= 60
+FUZZ_RUNS    ?= -1
+fuzz: deps                              ## each decoder under libFuzzer for FUZZ_SECONDS or FUZZ_RUNS
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC=clang SAN=address,undefined FUZZ=1 fuzzers
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) tests/fuzz/run.sh build/address-undefined-clang-fuzz/tests/fuzz $(FUZZERS)
+
+# What is installed decides what is built, so building starts after installing, in a make of its own.
+JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
+SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
+TEST_THINGS  = all unit replays
+
+test: deps                              ## every suite: unit, integration, with real servers and clients
+	$(Q)$(SUB) $(TEST_THINGS)
 	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs $(SUITES)
 
 asan: deps                              ## the unit and integration suites under ASan and UBSan
-	$(Q)$(MAKE) SAN=address,undefined SUITES="$(or $(SUITES),unit integration)" test
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz integration)" test
 
 deps:                                   ## install what is missing (Debian packages, npm modules)
 	$(Q)deploy/deps.sh
 
-run: deps all                           ## Redis, taskd, gateway and simulator on loopback; Ctrl-C stops all
-	$(Q)B=$(B) exec deploy/run.sh
+run: deps                               ## Redis, taskd, gateway and simulator on loopback; Ctrl-C stops all
+	$(Q)$(SUB) all
+	$(Q)B=$(B) PORT=$(PORT) RUN_DIR=$(RUN_DIR) STORE=$(STORE) exec deploy/run.sh
 
 lint: deps                              ## doors, arrows, sizes, banned calls, format
 	$(Q)tests/lint.sh
@@ -124,4 +148,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit test asan deps run lint clean help proto-out
+.PHONY: all web unit replays fuzzers fuzz test asan deps run lint clean help proto-out
