@@ -99,10 +99,4 @@ static inline bool feed_is_live(const struct feed *f)
     return f->state == FEED_LIVE;
 }
 
-/* Has `at` come to `wanted`? Positions of different epochs have not come to each other. */
-static inline bool position_reached(struct position at, struct position wanted)
-{
-    return at.epoch == wanted.epoch && at.number >= wanted.number;
-}
-
 #endif

@@ -1,0 +1,110 @@
+/* join.h -- one snapshot, what came after it, and the moment when both can be said.
+ *
+ * A pure machine (DESIGN 4, 14) for one thing that can be joined: a task, an org's page of a
+ * dashboard, a person's own part of one. It asks for the snapshot once for everybody who
+ * waits, holds the frames that come meanwhile, and reports `ready` when our own position has
+ * come so far that nothing in the snapshot is still ahead of us:
+ *
+ *   IDLE ──want──> WAITING ──feed live──> FETCHING ──snapshot at N──> FENCING ──org at M──┐
+ *    ^                ^                      ^                                           v
+ *    │                └──────reset───────────┼──── stale: PAUSED <────────────────── TRAILING
+ *    └──kept for JOIN_KEPT_MS, or dropped── READY <─────our position reached max(N, M)────┘
+ *
+ * The fence M is the org's position after the snapshot was made: a snapshot may show more
+ * than its own position N says, but nothing later than M. So at `ready` every member of the
+ * room has been told whatever the snapshot shows, and who joins now is where they are.
+ *
+ * Handlers run inside the calls; they may call join_want() and join_reset(). Orders carry a
+ * ticket as in feed.h. Belongs to one thread. */
+#ifndef TASKWIRE_GATEWAY_JOIN_H
+#define TASKWIRE_GATEWAY_JOIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/rcbuf.h"
+#include "gateway/frame.h"
+#include "proto/envelope.h"
+
+#define JOIN_KEPT_MS    2000                   /* a snapshot serves later joiners so long */
+#define JOIN_PAUSE_MS   50                     /* before asking again for one that was stale */
+#define JOIN_TRIES_MAX  40                     /* stale ones in a row; then it has failed */
+
+enum join_state {
+    JOIN_IDLE, JOIN_WAITING, JOIN_FETCHING, JOIN_FENCING, JOIN_TRAILING, JOIN_READY, JOIN_PAUSED
+};
+
+struct join_handlers {
+    /* Fetch the snapshot; answer with join_fetched. */
+    void (*fetch)(uint32_t ticket, void *arg);
+    /* Ask for the org's position of this moment; answer with join_fenced. */
+    void (*fence)(uint32_t ticket, void *arg);
+    /* Somebody wanted it: here it is (join_snapshot, frames). Nobody wants it any more then. */
+    void (*ready)(void *arg);
+    /* It cannot be had: ERR_NOT_FOUND, or why. Nobody wants it any more then. */
+    void (*failed)(int err, void *arg);
+};
+
+struct join {
+    const struct join_handlers *handlers;
+    void            *arg;
+    enum join_state  state;
+    bool             is_wanted;
+    bool             feed_is_live;
+    struct position  feed_at;
+    struct position  start;                    /* our position when the fetch began */
+    struct position  at;                       /* of the snapshot */
+    struct position  fence;
+    struct rcbuf    *snapshot;                 /* all of taskd's answer */
+    struct frames    frames;                   /* what came since the fetch began */
+    uint32_t         ticket;
+    unsigned         tries;
+    uint64_t         taken_at_ms;
+    uint64_t         retry_at_ms;
+};
+
+/* `handlers` must outlive it. */
+void join_init(struct join *j, const struct join_handlers *handlers, void *arg);
+void join_deinit(struct join *j);
+
+/* Somebody waits: `ready` or `failed` follows, now or later. */
+void join_want(struct join *j, uint64_t now_ms);
+
+/* Nobody waits any more: what is under way is forgotten. */
+void join_forget(struct join *j);
+
+/* The org's feed: is it live, and where. After every frame, and whenever either changes. A
+ * kept snapshot does not survive a feed that is not live. */
+void join_feed(struct join *j, bool is_live, struct position at, uint64_t now_ms);
+
+/* A frame that concerns this thing was delivered; call it before join_feed with its position. */
+void join_frame(struct join *j, struct frame *f);
+
+/* The answer to fetch: err 0 and the text (copied), which begins with its position line. */
+void join_fetched(struct join *j, uint32_t ticket, int err, struct slice text, uint64_t now_ms);
+
+/* The answer to fence. */
+void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, uint64_t now_ms);
+
+/* What is known is worth nothing any more (a gap, a change of privacy): begin again where
+ * somebody waits. */
+void join_reset(struct join *j);
+
+/* The snapshot turned out to be older than what we know: ask again in a moment. */
+void join_stale(struct join *j, uint64_t now_ms);
+
+/* About every 50 ms while join_is_active(). */
+void join_tick(struct join *j, uint64_t now_ms);
+
+static inline bool join_is_active(const struct join *j)
+{
+    return j->state != JOIN_IDLE;
+}
+
+/* Does it take frames in (is it being made, or kept)? */
+static inline bool join_takes_frames(const struct join *j)
+{
+    return j->state >= JOIN_FETCHING && j->state <= JOIN_READY;
+}
+
+#endif
