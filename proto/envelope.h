@@ -14,6 +14,12 @@ struct position {
     uint64_t number;                           /* 0 and 0: none known */
 };
 
+/* Has `at` come to `wanted`? Positions of different epochs have not come to each other. */
+static inline bool position_reached(struct position at, struct position wanted)
+{
+    return at.epoch == wanted.epoch && at.number >= wanted.number;
+}
+
 struct routing {
     struct slice task;                         /* 24 hexadecimal digits; empty: none */
     struct slice org;
