@@ -119,6 +119,17 @@ fuzz: deps                              ## each decoder under libFuzzer for FUZZ
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC=clang SAN=address,undefined FUZZ=1 fuzzers
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) tests/fuzz/run.sh build/address-undefined-clang-fuzz/tests/fuzz $(FUZZERS)
 
+# --- benches: programs of their own, measured and never asserted ---
+bench-things: all $(B)/bin/load $(B)/bin/floor
+$(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
+
+bench: deps                             ## fan-out, memory per connection: tables with ratios
+	$(Q)cd tests/bench && { test -d node_modules || npm install --no-package-lock --no-audit --no-fund --loglevel=error; }
+	$(Q)$(SUB) bench-things
+	$(Q)for b in $(or $(BENCHES),fanout idle); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
+
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
@@ -148,4 +159,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays fuzzers fuzz test asan deps run lint clean help proto-out
+.PHONY: all web unit replays fuzzers fuzz bench bench-things test asan deps run lint clean help proto-out
