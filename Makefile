@@ -119,6 +119,12 @@ fuzz: deps                              ## each decoder under libFuzzer for FUZZ
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC=clang SAN=address,undefined FUZZ=1 fuzzers
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) tests/fuzz/run.sh build/address-undefined-clang-fuzz/tests/fuzz $(FUZZERS)
 
+# --- the echo application: our two protocol libraries under the public suites ---
+$(B)/bin/echo: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/conformance/echo/*.c))) \
+               $(call lib,gateway/socketio) $(call lib,gateway/engineio) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
+
 # --- benches: programs of their own, measured and never asserted ---
 bench-things: all $(B)/bin/load $(B)/bin/floor
 $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o

@@ -32,7 +32,8 @@ struct sio_options {
     uint32_t events_per_second_max;            /* per client, bucket of one second's worth; past it
                                                   closed as misbehaving; 0: no limit */
     uint64_t fanout_slice_us;                  /* a broadcast works so long per turn: 1000 */
-    size_t   fanout_bytes_max;                 /* of messages waiting behind a broadcast, per server */
+    size_t   fanout_bytes_max;                 /* of messages on their way to rooms, per server; past
+                                                  it the oldest are finished without slicing: 64 MiB */
 };
 extern const struct sio_options SIO_DEFAULTS;
 
@@ -87,6 +88,12 @@ struct sio_hooks {
     int    (*on_handshake)(struct http_request *r, const char **why, void *arg);
     void   (*on_foreign)(struct http_request *r, struct slice owner, void *arg);
     size_t (*on_headers)(struct http_request *r, struct http_header *out, size_t max, void *arg);
+    /* A client is there; the handshake request is lent for the call. What this returns is the
+     * client's data (sio_socket_client_data): the place for what its sockets will want to
+     * know of the handshake. */
+    void  *(*on_open)(struct eio_session *session, struct http_request *r, void *arg);
+    /* It is gone, after on_disconnect of all its sockets; `data` is yours again. */
+    void   (*on_gone)(void *data, void *arg);
 };
 void sio_server_hooks(struct sio_server *s, const struct sio_hooks *hooks, void *arg);
 
@@ -101,10 +108,12 @@ void sio_server_close(struct sio_server *s, void (*on_closed)(void *arg), void *
  * namespace". `handlers` must outlive the server. Never NULL. */
 struct sio_namespace *sio_namespace_new(struct sio_server *s, const char *name,
                                         const struct sio_namespace_handlers *handlers, void *arg);
+size_t sio_namespace_size(const struct sio_namespace *n);     /* accepted sockets */
 
 /* --- sockets --- */
 
-/* Let it in: sends CONNECT with its sid (and `pid` where it is not NULL). */
+/* Let it in: sends CONNECT with its sid (and `pid` where it is not NULL). Does nothing where
+ * the socket has been let in, or is on its way out, already. */
 void sio_accept(struct sio_socket *s, const char *pid);
 
 /* The same for a recovered one: it keeps the sid it had. Missed events are sent before
@@ -112,7 +121,7 @@ void sio_accept(struct sio_socket *s, const char *pid);
 void sio_accept_as(struct sio_socket *s, const char *sid, const char *pid);
 
 /* CONNECT_ERROR with a message and, where not empty, `data` (JSON). The socket is gone
- * afterwards, without on_disconnect; the connection stays. */
+ * afterwards, without on_disconnect; the connection stays. Only before it was let in. */
 void sio_refuse(struct sio_socket *s, const char *message, struct slice data);
 
 /* Send an event: `array` is complete JSON. `attachments` follow it as binary packets, and
@@ -123,8 +132,9 @@ int sio_emit_binary(struct sio_socket *s, struct slice array,
                     const struct slice *attachments, size_t count);
 int sio_emit_message(struct sio_socket *s, struct sio_message *m);
 
-/* Send an event that asks for an acknowledgement. cb runs once: 0 with the answer's JSON
- * array (and attachments), ERR_TIMEOUT, or ERR_CLOSED. Returns 0 or ERR_CLOSED. */
+/* Send an event that asks for an acknowledgement. cb runs once, later: 0 with the answer's
+ * JSON array (and attachments), ERR_TIMEOUT (timeout_ms 0: never), or ERR_CLOSED before
+ * on_disconnect. Returns 0, or ERR_CLOSED and cb never runs. */
 typedef void sio_ack_cb(int err, struct slice array, const struct slice *attachments,
                         size_t count, void *arg);
 int sio_emit_with_ack(struct sio_socket *s, struct slice array, uint64_t timeout_ms,
@@ -135,7 +145,8 @@ int sio_ack(struct sio_socket *s, int64_t ack, struct slice array);
 int sio_ack_binary(struct sio_socket *s, int64_t ack, struct slice array,
                    const struct slice *attachments, size_t count);
 
-/* Send DISCONNECT; `close` also closes the client's transport. on_disconnect runs later.
+/* Send DISCONNECT; `close` does that to all sockets of the client and then closes its
+ * transport. on_disconnect runs later.
  * A stock client does not come back by itself after this. */
 void sio_disconnect(struct sio_socket *s, bool close);
 
@@ -148,6 +159,7 @@ struct sio_namespace *sio_socket_namespace(const struct sio_socket *s);
 struct eio_session *sio_socket_session(const struct sio_socket *s);
 void               *sio_socket_data(const struct sio_socket *s);
 void                sio_socket_set_data(struct sio_socket *s, void *data);
+void               *sio_socket_client_data(const struct sio_socket *s);   /* from on_open, or NULL */
 bool                sio_socket_is_accepted(const struct sio_socket *s);
 
 /* --- rooms --- */
@@ -163,6 +175,7 @@ size_t sio_room_count(const struct sio_socket *s);            /* rooms this sock
  * that very room and close sockets; members who join during the walk are not visited. */
 void sio_each_room(struct sio_socket *s, void (*fn)(struct sio_socket *, struct slice room, void *), void *arg);
 void sio_each_member(struct sio_namespace *n, struct slice room, void (*fn)(struct sio_socket *, void *), void *arg);
+void sio_each_socket(struct sio_namespace *n, void (*fn)(struct sio_socket *, void *), void *arg);
 size_t sio_room_size(struct sio_namespace *n, struct slice room);
 
 /* --- broadcast --- */
@@ -171,6 +184,11 @@ size_t sio_room_size(struct sio_namespace *n, struct slice room);
  * last argument, as connection state recovery wants it. `key`: see eio_message_new. */
 struct sio_message *sio_message_new(struct sio_namespace *n, struct slice array,
                                     struct slice offset, uint64_t key);
+
+/* The same with attachments (at least one; copied), whose placeholders are in `array`. */
+struct sio_message *sio_message_new_binary(struct sio_namespace *n, struct slice array,
+                                           struct slice offset, const struct slice *attachments,
+                                           size_t count);
 struct sio_message *sio_message_ref(struct sio_message *m);
 void                sio_message_unref(struct sio_message *m);
 
