@@ -25,14 +25,17 @@ enum verdict {
 };
 
 /* Decide on `in` for `before`. ACCEPTED: fills `after` (seq + 1) and `event`, both
- * initialised here, the caller deinits them. Otherwise: `why` (static text) says why not. */
+ * initialised here, the caller deinits them. Otherwise: `why` (static text) says why not,
+ * and `after` and `event` are untouched. `after` has before's kept events: the store appends the
+ * new one. Time never goes back in a task: an `at` before its last change counts as that. */
 enum verdict transition_decide(const struct task *before, const struct input_event *in,
                                struct task *after, struct event *event, const char **why);
 
 /* A new task and its `created` event. `data` is the body of POST /api/tasks, checked. */
 struct new_task {
     const char *id, *org, *sub, *name;
-    const char *title, *description, *repo;    /* title NULL: made from the description's first line; repo NULL: none */
+    const char *title, *description, *repo;    /* title NULL or empty: made from the description's first
+                                                  line; repo NULL: none; name NULL or empty: the sub */
     bool        is_private;
     int64_t     at;
 };
