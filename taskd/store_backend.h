@@ -1,0 +1,111 @@
+/* store_backend.h -- what a kind of store must be able to do: a handful of calls that block.
+ *
+ * store.c is the door: it queues, counts, and comes back to the loop. Behind it a backend knows
+ * one database and nothing of loops. It opens once, and then gives out sessions; a session
+ * belongs to one thread at a time, and sessions of one backend work side by side.
+ *
+ * Errors:  0; the refusals that store.h names for each call; ERR_STORE where the database is
+ *          away or the outcome could not be found out (repeating is safe); ERR_CORRUPT where
+ *          what was read makes no sense, or a value cannot be stored.
+ * Memory:  arguments are lent for the call; what `out` receives belongs to the caller, who
+ *          gives it back with the _deinit of its type. `out` is initialised (empty) before the
+ *          call, and valid after it whatever the outcome.
+ * Threads: open, close and the session calls from one thread; all else from the session's. */
+#ifndef TASKWIRE_TASKD_STORE_BACKEND_H
+#define TASKWIRE_TASKD_STORE_BACKEND_H
+
+#include <stdatomic.h>
+
+#include "taskd/store.h"
+
+#define STORE_VALUE_MAX ((size_t)16 << 20)     /* one record_all: flags and revocations are small */
+
+/* What a backend may tell its host while a call is still under way. Any thread. */
+struct store_host {
+    void      (*on_failure)(struct store_host *h);   /* the database does not answer: warn others */
+    atomic_bool is_closing;                          /* do not wait for better times */
+};
+
+struct store_page     { struct task *tasks; size_t count; bool has_more; };
+struct store_timeline { struct event *events; size_t count; };
+struct store_ids      { char **ids; size_t count; };
+
+void store_page_deinit(struct store_page *p);
+void store_timeline_deinit(struct store_timeline *t);
+void store_ids_deinit(struct store_ids *i);
+void store_counts_deinit(struct store_counts *c);
+
+/* Make room for one more and return it, zeroed. */
+struct task  *store_page_add(struct store_page *p);
+struct event *store_timeline_add(struct store_timeline *t);
+void          store_ids_add(struct store_ids *i, const char *id);
+struct store_private_counts *store_counts_add(struct store_counts *c, const char *sub);
+
+/* A small JSON value that all replicas may read. */
+struct store_record {
+    const char *kind, *key, *json;
+    int64_t     expires_wall_ms;               /* 0: never */
+};
+
+struct store_backend;                          /* a database that was opened */
+struct store_session;                          /* one thread's way to it */
+
+struct store_ops {
+    /* One session writes, and commits what it did since begin() together; reads go beside it.
+     * Otherwise every session does everything, and begin, commit, rollback are NULL. */
+    bool has_one_writer;
+
+    int  (*open)(const char *url, struct store_host *host, struct store_backend **out,
+                 struct buf *why);
+    void (*close)(struct store_backend *b);    /* after its sessions */
+    int  (*session_open)(struct store_backend *b, bool is_writer, struct store_session **out);
+    void (*session_close)(struct store_session *s);
+
+    /* Does it answer (and, for one writer, can it write)? Makes indexes that are missing. */
+    int  (*ping)(struct store_session *s);
+    int  (*begin)(struct store_session *s);
+    int  (*commit)(struct store_session *s);
+    void (*rollback)(struct store_session *s);
+
+    int (*create)(struct store_session *s, const struct task *t, const struct event *first,
+                  struct task *out);
+    int (*get)(struct store_session *s, const char *id, struct task *out);
+    int (*apply)(struct store_session *s, const struct store_change *c, struct task *out);
+    int (*settle)(struct store_session *s, const char *id, struct task *out);
+    int (*mark)(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
+    int (*unpublished)(struct store_session *s, int64_t before_wall_ms, size_t limit,
+                       struct store_ids *out);
+    int (*unpublished_count)(struct store_session *s, int64_t *out);
+    int (*counts)(struct store_session *s, const char *org, struct store_counts *out);
+    int (*list)(struct store_session *s, const struct store_query *q, struct store_page *out);
+    int (*events)(struct store_session *s, const struct store_events_query *q,
+                  struct store_timeline *out);
+    int (*has_key)(struct store_session *s, const char *id, const char *key);
+    int (*record_add)(struct store_session *s, const struct store_record *r, struct buf *out);
+    int (*record_put)(struct store_session *s, const struct store_record *r);
+    int (*record_get)(struct store_session *s, const char *kind, const char *key,
+                      struct buf *out);
+    int (*record_drop)(struct store_session *s, const char *kind, const char *key);
+    int (*record_all)(struct store_session *s, const char *kind, struct buf *out);
+};
+
+extern const struct store_ops store_sqlite_ops;      /* sqlite:PATH */
+extern const struct store_ops store_mongo_ops;       /* mongodb://…/DATABASE, mongodb+srv://… */
+
+/* --- what both backends compute alike --- */
+
+/* Who sees a task, as one text: the org, or org/sub where it is private ('/' is in neither). */
+#define STORE_SCOPE_SIZE 260
+void store_scope(char out[STORE_SCOPE_SIZE], const char *org, const char *private_sub);
+
+/* The scopes that a query looks into: one or two. Returns how many. */
+size_t store_query_scopes(const struct store_query *q, char out[2][STORE_SCOPE_SIZE]);
+
+/* `t` as it stands after a change that was stored, its window of events included, built from
+ * what the caller of apply gave. False where `before` does not hold its whole window. */
+bool store_task_after(struct task *t, const struct store_change *c);
+
+/* Two JSON members in a row of record_all: `,` as needed, the key, the value. */
+void store_value_append(struct buf *out, const char *key, const char *json);
+
+#endif
