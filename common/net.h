@@ -21,11 +21,13 @@ struct net_listener;
 struct stream;
 
 #define NET_ADDRESS_SIZE 46                    /* a textual IPv4 or IPv6 address and a NUL */
+#define STREAM_LOW_MARK  (64 * 1024)           /* queued bytes past which on_drain will come */
 
 struct net *net_new(uv_loop_t *loop);
 
-/* Begin the end: listeners and streams must be closed by their owners; the memory goes when
- * the last of them and the net's own handles are gone. */
+/* Begin the end: connects under way end with UV_ECANCELED (later), streams that are finishing
+ * are closed; other listeners and streams must be closed by their owners, and nothing can be
+ * sent any more. The memory goes when the last of them and the net's own handles are gone. */
 void net_close(struct net *net);
 
 uv_loop_t *net_loop(const struct net *net);
@@ -54,8 +56,9 @@ void net_listener_close(struct net_listener *l);   /* NULL is ignored */
 /* cb runs once, later: with a stream that the callee owns, or NULL and why. */
 typedef void net_connect_cb(int err, struct stream *s, void *arg);
 
-/* Resolve (in libuv's pool) and connect within `timeout_ms`. Returns 0, or an error and the
- * callback never runs. */
+/* Resolve (in libuv's pool; numeric addresses at once) and connect within `timeout_ms`, one
+ * address after the other. Returns 0, or an error and the callback never runs; `err` is
+ * ERR_TIMEOUT or libuv's. */
 int net_connect(struct net *net, const char *host, int port, uint64_t timeout_ms,
                 net_connect_cb *cb, void *arg);
 
@@ -69,7 +72,8 @@ struct stream_ops {
     void (*on_data)(struct stream *s, struct slice data, void *arg);
     /* Optional: the peer ended its side (EOF). Without it the stream is closed. */
     void (*on_end)(struct stream *s, void *arg);
-    /* Optional: the queue, having been over the low mark, is empty again. */
+    /* Optional: the queue, having been over STREAM_LOW_MARK, is empty again. Never called
+     * from inside a call on this stream. */
     void (*on_drain)(struct stream *s, void *arg);
     /* Gone. err: 0 where we closed it, else what happened (UV_EOF, UV_ECONNRESET ...). */
     void (*on_close)(struct stream *s, int err, void *arg);
@@ -83,14 +87,18 @@ void stream_start(struct stream *s, const struct stream_ops *ops, void *arg);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Queue for sending: takes one reference of its own. Returns 0, or ERR_CLOSED. Goes out at
- * the end of this turn, in order, gathered with whatever else is queued. */
+/* Queue for sending: takes one reference of its own. Returns 0, or ERR_CLOSED (after
+ * stream_finish, too). Goes out at the end of this turn, in order, gathered with whatever
+ * else is queued; the bytes must not change any more. */
 int stream_send(struct stream *s, struct rcbuf *bytes);
 
 /* The same for bytes that are copied. */
 int stream_send_copy(struct stream *s, struct slice bytes);
 
-/* Close after what is queued has been written (at most `linger_ms`). */
+/* Close after what is queued has been written, without losing it to a reset: when the queue
+ * is written our side is ended, what the peer still sends is read and dropped, and when it
+ * ends its side too, or `linger_ms` after this call, the stream is closed. on_close is the
+ * only thing heard. 0: write what the kernel takes now, and close. */
 void stream_finish(struct stream *s, uint64_t linger_ms);
 
 /* Close now; what is queued is dropped. */
