@@ -1,7 +1,8 @@
 /* redis.h -- the link to Redis: commands, scripts, subscriptions; the one door to hiredis.
  *
  * A `redis` is one connection that comes back by itself (100 ms, doubling to 2 s, with
- * jitter; connecting itself is given 2 s). hiredis 0.14 knows neither: the timers are ours.
+ * jitter; connecting itself is given 2 s). Of hiredis only the reply reader is used; the
+ * connection is libuv's and the timers are ours (redis_link.c says why).
  * Replies are lent until the callback returns. All calls on the loop's thread. */
 #ifndef TASKWIRE_COMMON_REDIS_H
 #define TASKWIRE_COMMON_REDIS_H
@@ -24,8 +25,8 @@ typedef void redis_state_cb(struct redis *r, bool is_up, void *arg);
 struct redis_options {
     const char     *url;                       /* redis://[user:password@]host:port[/db] */
     const char     *name;                      /* for CLIENT SETNAME and logs */
-    size_t          pending_max;               /* commands under way; past it ERR_BUSY */
-    uint64_t        timeout_ms;                /* the oldest reply awaited so long: reconnect; 0: never */
+    size_t          pending_max;               /* commands under way; past it ERR_BUSY; 0: 65536 */
+    uint64_t        timeout_ms;                /* a reply awaited so long: reconnect; 0: never */
     redis_state_cb *on_state;
     void           *arg;
 };
@@ -47,19 +48,26 @@ const char *redis_run_id(const struct redis *r);
  * ERR_REDIS or ERR_CLOSED with NULL: whether the command had an effect is then unknown. */
 typedef void redis_cb(int err, const struct redis_reply *reply, void *arg);
 
-/* Send one command. `cb` may be NULL. Returns 0, or ERR_REDIS while down, or ERR_BUSY: then
- * cb never runs. Arguments are copied. Replies come in the order of the commands. */
+/* Send one command. `cb` may be NULL. Returns 0, or ERR_REDIS while down, or ERR_BUSY (also
+ * where 64 MiB wait to be sent): then cb never runs. Arguments are copied. Replies come in
+ * the order of the commands. No SUBSCRIBE and MONITOR here: they answer more than once. */
 int redis_command(struct redis *r, redis_cb *cb, void *arg, size_t argc, const struct slice *argv);
 
-/* The same with NUL-terminated arguments: redis_call(r, cb, arg, "GET", key, NULL). */
+/* The same with at most 32 NUL-terminated arguments: redis_call(r, cb, arg, "GET", key, NULL). */
 int redis_call(struct redis *r, redis_cb *cb, void *arg, ...) __attribute__((sentinel));
 
-/* A Lua script, run by its SHA-1 and loaded when the server does not know it. `text` must
- * outlive the link (a literal). */
+/* A Lua script, run by its SHA-1 and loaded when the server does not know it. Text and struct
+ * must outlive the link (a literal in a static); at most 32 of them per link. */
 struct redis_script {
     const char *text;
     char        sha[41];                       /* "" until first used */
 };
+
+/* Run a script; the first `key_count` of the `argc` arguments are its keys. As redis_command.
+ * Order: scripts run in the order of the calls, the first use and reconnects included. The
+ * exception is a server that forgets its scripts while the link is up (SCRIPT FLUSH): calls
+ * it refused with NOSCRIPT are sent again by themselves, in order, but others may have run
+ * in between. A script that needs order has to check it. */
 int redis_eval(struct redis *r, struct redis_script *script, redis_cb *cb, void *arg,
                size_t key_count, size_t argc, const struct slice *argv);
 
@@ -68,8 +76,8 @@ int redis_eval(struct redis *r, struct redis_script *script, redis_cb *cb, void 
 enum redis_kind { REDIS_NIL, REDIS_TEXT, REDIS_INT, REDIS_ARRAY, REDIS_ERROR };
 
 enum redis_kind redis_reply_kind(const struct redis_reply *reply);   /* NULL: REDIS_NIL */
-struct slice    redis_reply_text(const struct redis_reply *reply);   /* TEXT and ERROR; else empty */
-int64_t         redis_reply_int(const struct redis_reply *reply);    /* INT, or TEXT of digits; else 0 */
+struct slice    redis_reply_text(const struct redis_reply *reply);   /* TEXT, ERROR; else empty */
+int64_t         redis_reply_int(const struct redis_reply *reply);    /* INT, TEXT of digits; else 0 */
 size_t          redis_reply_count(const struct redis_reply *reply);  /* ARRAY; else 0 */
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t i);  /* or NULL */
 
@@ -92,6 +100,8 @@ struct redis_subscriber_handlers {
 struct redis_subscriber *redis_subscriber_new(uv_loop_t *loop, const char *url, const char *name,
                                               const struct redis_subscriber_handlers *handlers,
                                               void *arg);
+
+/* No handler runs any more; the memory goes later, on the loop. */
 void redis_subscriber_close(struct redis_subscriber *s);
 
 /* Want a channel or not any more; remembered across reconnects. Subscribing twice is
@@ -99,7 +109,8 @@ void redis_subscriber_close(struct redis_subscriber *s);
 void redis_subscribe(struct redis_subscriber *s, struct slice channel);
 void redis_unsubscribe(struct redis_subscriber *s, struct slice channel);
 
-/* Drop the connection and connect again (a canary was missed). */
+/* Drop the connection, later in this turn, and connect again (a canary was missed). Nothing
+ * while it is down. */
 void redis_subscriber_reset(struct redis_subscriber *s);
 
 #endif

@@ -388,7 +388,7 @@ static void a_payload_that_is_not_one_json_object_is_refused(void **state)
         "{\"sub\":\"u\",\"exp\":4000000000,\"sub\":\"admin\"}",
         "{\"sub\":\"u\",\"exp\":1,\"exp\":4000000000}",
         "{\"sub\":\"u\",\"exp\":4000000000,\"x\":\"\xff\"}",
-        "\xef\xbb\xbf" GOOD,
+        ("\xef\xbb\xbf" GOOD),
     };
     struct claims c;
 
