@@ -77,7 +77,7 @@ enum redis_kind { REDIS_NIL, REDIS_TEXT, REDIS_INT, REDIS_ARRAY, REDIS_ERROR };
 
 enum redis_kind redis_reply_kind(const struct redis_reply *reply);   /* NULL: REDIS_NIL */
 struct slice    redis_reply_text(const struct redis_reply *reply);   /* TEXT, ERROR; else empty */
-int64_t         redis_reply_int(const struct redis_reply *reply);    /* INT, TEXT of digits; else 0 */
+int64_t         redis_reply_int(const struct redis_reply *reply);    /* INT, TEXT digits; else 0 */
 size_t          redis_reply_count(const struct redis_reply *reply);  /* ARRAY; else 0 */
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t i);  /* or NULL */
 

@@ -3,11 +3,11 @@
  *     WAITING -> CONNECTING -> GREETING -> UP -> WAITING ...      (and CLOSING from each)
  *
  * Of hiredis only the reply reader is used, over libuv's own TCP. Its asynchronous half was
- * rejected: it asserts on replies that it did not expect (SSUBSCRIBE, a second confirmation
- * of UNSUBSCRIBE), so that a peer's bytes could abort us; it resolves names by blocking; its
- * connections may not be freed in half of its callbacks; and its libuv adapter leaks what
- * it allocated when a poll cannot be started and ignores errors of the poll. The reader has
- * none of this and is the same in hiredis 0.14, 1.x and libvalkey.
+ * rejected: it asserts on replies that it did not expect (SSUBSCRIBE; a second UNSUBSCRIBE of
+ * the last channel aborted 0.14.1 when tried), so that a peer's bytes could end us; it
+ * resolves names by blocking; and its libuv adapter leaks where a poll cannot be begun and
+ * ignores a poll's errors. The reader is small, has none of this, and exists in every newer
+ * version.
  *
  * Each attempt is a `conn`, an object of its own: handles close later than we would like to
  * begin anew, and a name being resolved cannot always be cancelled. A conn that was given up
