@@ -101,13 +101,13 @@ void answer_refusal(struct eio_server *server, struct http_request *r, enum eio_
     }
     if (why == NULL)
         why = error_text(error);
-    add_cors(&e, server, r, false);
     buf_init(&body, REFUSAL_MAX);
-    if (is_upgrade) {
+    if (is_upgrade) {                          /* CORS does not apply */
         buf_append_text(&body, why);
         /* The reference says 400 even to what is forbidden here; other choices stand. */
         answer(r, status == 403 ? 400 : status, "text/html", buf_peek(&body), &e, true);
     } else {
+        add_cors(&e, server, r, false);
         buf_printf(&body, "{\"code\":%d,\"message\":", (int)error);
         buf_append_json(&body, slice_of(why));
         buf_append_char(&body, '}');
