@@ -19,7 +19,7 @@ struct http_client_options {
 };
 extern const struct http_client_options HTTP_CLIENT_DEFAULTS;  /* 2 s, 10 s, 32, 4096, 64 MiB */
 
-/* `origin` is "http://host:port". NULL where it cannot be parsed. */
+/* `origin` is "http://host:port", no path and no user. NULL where it is anything else. */
 struct http_client *http_client_new(struct net *net, const char *origin,
                                     const struct http_client_options *options);
 
@@ -47,14 +47,15 @@ struct http_result {
  * libuv error with result NULL. */
 typedef void http_client_cb(int err, const struct http_result *result, void *arg);
 
-/* Returns 0, or ERR_BUSY and cb never runs. A call on a kept connection that turns out to
+/* Returns 0; or ERR_BUSY, ERR_CLOSED (after close), ERR_INVALID (a target that is no path, a
+ * method of none), ERR_TOO_BIG (headers past 64 KiB), and cb never runs. A call on a kept connection that turns out to
  * be dead before a byte of the answer came is tried once more on a fresh one if its method
  * is idempotent (RFC 9110 §9.2.2) or nothing was written yet. `out` (may be NULL) is valid
  * until cb runs. */
 int http_client_call(struct http_client *c, const struct http_call_options *o,
                      http_client_cb *cb, void *arg, struct http_call **out);
 
-/* Forget it: cb never runs. */
+/* Forget it: cb never runs. (A connection that it was sent on is closed.) */
 void http_call_cancel(struct http_call *call);
 
 #endif

@@ -28,7 +28,10 @@ extern const struct http_server_options HTTP_SERVER_DEFAULTS;   /* 16 KiB, 64, 1
 
 struct http_server_handlers {
     /* Optional. The head is known, the body not read: choose a body limit, or answer
-     * already (then the body is not read and the connection closes after the answer). */
+     * already (then a body is not read, and the connection closes after the answer if there
+     * was to be one). A request that was seen here and not answered may never come to
+     * on_request: its body may be malformed, too large, too slow. The server answers those
+     * itself; on_gone, where it was set here, is called first. */
     void (*on_head)(struct http_request *r, void *arg);
     /* The whole request. Must be answered, now or later, or its stream taken. */
     void (*on_request)(struct http_request *r, void *arg);
@@ -73,7 +76,9 @@ struct http_server *http_request_server(const struct http_request *r);
 void http_request_set_body_max(struct http_request *r, size_t bytes);
 
 /* Called once if the client goes away before the answer; the request is invalid after it
- * returned. Set it whenever the answer comes later. */
+ * returned. Set it whenever the answer comes later. Without it the request stays valid
+ * until it is answered, whether anybody is there to read that or not; and a client that has
+ * only ended its side (shutdown) still gets its answer, while with it that counts as gone. */
 typedef void http_gone_cb(struct http_request *r, void *arg);
 void http_request_on_gone(struct http_request *r, http_gone_cb *cb, void *arg);
 
@@ -87,7 +92,8 @@ struct http_answer {
 };
 
 /* Answer. The request is invalid afterwards. Content-Length is set from the body (HEAD gets
- * the length without it; 204 and 304 get neither). */
+ * the length without it; 204 and 304 get neither). Date, Connection and framing are the
+ * server's: such headers are left out, as is CR or LF in a value (http_append_header). */
 void http_request_answer(struct http_request *r, const struct http_answer *a);
 
 /* Short forms: `text` and `json` are copied. */
@@ -104,9 +110,10 @@ size_t http_request_queued_bytes(const struct http_request *r);
 /* Cut the connection without an answer. The request is invalid afterwards. */
 void http_request_abort(struct http_request *r);
 
-/* Take the connection over (a websocket). Bytes that came after the request are copied into
- * `rest`. The request is invalid afterwards; the caller owns the stream and must call
- * stream_start. */
+/* Take the connection over (a websocket). Bytes that came after the request are appended to
+ * `rest` (at most some 150 KiB; check buf_failed). The request is invalid afterwards; the
+ * caller owns the stream and must call stream_start at once. NULL where the client is gone
+ * already, which can only be in a later turn than on_request's and without an on_gone. */
 struct stream *http_request_take_stream(struct http_request *r, struct buf *rest);
 
 #endif
