@@ -16,11 +16,14 @@ int main(int argc, char **argv)
     if (data == NULL)
         return 1;
     for (int i = 1; i < argc; i++) {
-        FILE  *f = fopen(argv[i], "rb");
-        size_t len = f != NULL ? fread(data, 1, INPUT_BYTES_MAX, f) : 0;
+        FILE    *f = fopen(argv[i], "rb");
+        size_t   len = f != NULL ? fread(data, 1, INPUT_BYTES_MAX, f) : 0;
         uint8_t *exact = malloc(len == 0 ? 1 : len);    /* so that a read past the end is seen */
+        int      is_bad = f == NULL || ferror(f) || exact == NULL;
 
-        if (f == NULL || fclose(f) != 0 || exact == NULL) {
+        if (f != NULL)
+            fclose(f);
+        if (is_bad) {
             printf("not ok %d - %s cannot be read\n", i, argv[i]);
             free(exact);
             continue;
