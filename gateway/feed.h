@@ -9,7 +9,8 @@
  *    ^                      ^                  │  └────gap───────────^
  *    └── lost (any) ──      └── log too short, or overflowed ────────┘
  *
- * Handlers run inside the calls and must not call the feed, feed_expect() excepted.
+ * Handlers run inside the calls and must not call the feed, but for feed_expect(), and for
+ * refusing an order (feed_log, feed_position with an error) from inside it.
  * Orders that are answered later carry a ticket, which the answer gives back: an answer to
  * an order that is no longer of interest is ignored. Belongs to one thread. */
 #ifndef TASKWIRE_GATEWAY_FEED_H

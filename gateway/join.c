@@ -65,17 +65,18 @@ static void fail(struct join *j, int err)
 static void serve(struct join *j)
 {
     j->is_wanted = false;
-    j->tries = 0;
     j->handlers->ready(j->arg);
 }
 
 void join_want(struct join *j, uint64_t now_ms)
 {
     j->is_wanted = true;
-    if (j->state == JOIN_READY && now_ms - j->taken_at_ms < JOIN_KEPT_MS)
+    if (j->state == JOIN_READY && now_ms - j->taken_at_ms < JOIN_KEPT_MS) {
         serve(j);
-    else if (j->state == JOIN_IDLE || j->state == JOIN_READY)
+    } else if (j->state == JOIN_IDLE || j->state == JOIN_READY) {
+        j->tries = 0;
         begin(j);
+    }
 }
 
 void join_forget(struct join *j)
@@ -87,15 +88,21 @@ void join_forget(struct join *j)
     }
 }
 
+void join_retry(struct join *j, uint64_t delay_ms, uint64_t now_ms)
+{
+    drop(j);
+    j->is_wanted = true;
+    j->state = JOIN_PAUSED;
+    j->retry_at_ms = now_ms + delay_ms;
+}
+
 void join_stale(struct join *j, uint64_t now_ms)
 {
-    if (++j->tries >= JOIN_TRIES_MAX) {
+    j->is_wanted = true;
+    if (++j->tries >= JOIN_TRIES_MAX)
         fail(j, ERR_STALE);
-        return;
-    }
-    drop(j);
-    j->state = JOIN_PAUSED;
-    j->retry_at_ms = now_ms + JOIN_PAUSE_MS;
+    else
+        join_retry(j, JOIN_PAUSE_MS, now_ms);
 }
 
 void join_reset(struct join *j)

@@ -90,8 +90,12 @@ void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, u
  * somebody waits. */
 void join_reset(struct join *j);
 
-/* The snapshot turned out to be older than what we know: ask again in a moment. */
+/* The snapshot turned out to be older than what we know: ask again in a moment (it counts as
+ * wanted), or fail with ERR_STALE after JOIN_TRIES_MAX of them. */
 void join_stale(struct join *j, uint64_t now_ms);
+
+/* Ask again after so long; for who cannot take no for an answer. */
+void join_retry(struct join *j, uint64_t delay_ms, uint64_t now_ms);
 
 /* About every 50 ms while join_is_active(). */
 void join_tick(struct join *j, uint64_t now_ms);

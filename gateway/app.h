@@ -1,0 +1,73 @@
+/* app.h -- Taskwire as a Socket.IO application: who may come in, and what they may ask.
+ *
+ * Wires the pieces of this folder together: the live feed to rooms, sockets to topics and
+ * boards. On the loop's thread. */
+#ifndef TASKWIRE_GATEWAY_APP_H
+#define TASKWIRE_GATEWAY_APP_H
+
+#include "common/jwt.h"
+#include "common/metrics.h"
+#include "gateway/addresses.h"
+#include "gateway/boards.h"
+#include "gateway/expiry.h"
+#include "gateway/fanout.h"
+#include "gateway/features.h"
+#include "gateway/orgs.h"
+#include "gateway/origins.h"
+#include "gateway/peer.h"
+#include "gateway/socketio/socketio.h"
+#include "gateway/source.h"
+#include "gateway/topics.h"
+#include "gateway/users.h"
+
+struct app_options {
+    const char          *gateway;              /* this gateway's id */
+    const char          *redis_url;
+    struct jwt_key      *user_key;
+    struct taskd_client *taskd;
+    struct features      features;
+    struct origins      *origins;
+    struct sio_options   sio;
+    uint32_t             joins_per_second;
+    uint32_t             connections_per_address;
+    uint64_t             drain_ms;
+    struct metrics      *metrics;
+};
+
+struct app {
+    struct net           *net;
+    struct app_options    options;
+    struct sio_server    *sio;
+    struct sio_namespace *ns;
+    struct orgs          *orgs;
+    struct sources        sources;
+    struct fanout         fanout;
+    struct topics         topics;
+    struct boards         boards;
+    struct peers          peers;
+    struct users          users;
+    struct addresses      addresses;
+    struct expiry         expiry;
+    uv_timer_t            timer;
+    uint64_t              tick;                /* of the timer */
+    uint64_t              drain_began_ms;      /* 0: not draining */
+    bool                  is_closing;
+    void                (*on_closed)(void *arg);
+    void                 *on_closed_arg;
+    struct metric        *refused;
+};
+
+/* `options`' texts and what they point to must outlive it. Returns 0, or ERR_INVALID where the Redis
+ * URL cannot be parsed. */
+int app_init(struct app *a, struct net *net, const struct app_options *options);
+
+/* Close transports, spread over drain_ms, without telling clients to stay away; new ones are
+ * refused. Twice: all at once. */
+void app_drain(struct app *a);
+bool app_is_drained(const struct app *a);      /* nobody is left */
+
+/* End everything; cb runs when nothing of it is left but closing handles. Before: Redis and
+ * taskd are still there; afterwards `taskd` may be closed. */
+void app_close(struct app *a, void (*cb)(void *arg), void *arg);
+
+#endif

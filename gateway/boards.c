@@ -1,0 +1,489 @@
+/* boards.c -- see boards.h.
+ *
+ * Who waits goes through at most two stations: the org's page, and then, where the page names
+ * them among those with private tasks, their own part. Both are sources; both must be good at
+ * the same moment, since what came after either is said from its own run of frames. Where
+ * the page has gone stale while the own part was fetched, the wait goes back to the page.
+ *
+ * A change of privacy drops what is kept: a kept page may show a task that its reader must
+ * not see any more.
+ *
+ * Order of the two runs: lines for the org first, then lines for the person. They concern
+ * different tasks (a task is in one of the two parts) and different counts, so nothing
+ * depends on how they are merged.
+ *
+ * After a resync everybody in the rooms is taken out and waits again, with no request: the
+ * state that comes is then followed by exactly what is newer, as for any joiner. */
+#include "gateway/boards.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+
+#include "common/err.h"
+#include "common/http.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "gateway/dashboard.h"
+#include "gateway/rooms.h"
+
+#define RETRY_MS        1000
+#define STATE_BYTES_MAX (8u << 20)
+
+struct own {                                   /* a person's private part */
+    struct board  *board;
+    char           sub[JWT_ID_MAX + 1];
+    struct source  source;
+    struct list    waiters;
+    UT_hash_handle hh;
+};
+
+struct board {
+    struct boards      *all;
+    char                org[ORG_NAME_MAX];
+    struct source       page;
+    struct list         waiters;               /* for the page */
+    struct own         *owns;
+    struct sio_message *state;                 /* of the kept page, for all without private tasks */
+    struct rcbuf       *state_of;
+    UT_hash_handle      hh;
+};
+
+static const struct source_handlers PAGE_HANDLERS;
+static const struct source_handlers OWN_HANDLERS;
+
+void boards_init(struct boards *bs, struct fanout *fanout, struct sources *sources,
+                 struct metrics *m)
+{
+    *bs = (struct boards){ .fanout = fanout, .sources = sources };
+    bs->joins = metrics_counter(m, "taskwire_dashboard_joins_total", NULL, "Dashboards joined.");
+}
+
+static struct board *board_find(struct boards *bs, struct slice org)
+{
+    struct board *b = NULL;
+
+    HASH_FIND(hh, bs->table, org.data, org.len, b);
+    return b;
+}
+
+/* --- life --- */
+
+static char *target_make(struct slice org, const struct slice *sub)
+{
+    struct buf b;
+
+    buf_init(&b, 1024);
+    buf_append_text(&b, "/internal/orgs/");
+    http_append_encoded(&b, org);
+    if (sub != NULL) {
+        buf_append_text(&b, "/people/");
+        http_append_encoded(&b, *sub);
+    }
+    assert(!buf_failed(&b));
+    return buf_take(&b);
+}
+
+static struct board *board_new(struct boards *bs, struct org *org)
+{
+    struct board *b = mem_new(struct board);
+    struct slice  name = org_name(org);
+    char         *target = target_make(name, NULL);
+
+    b->all = bs;
+    memcpy(b->org, name.data, name.len);
+    list_init(&b->waiters);
+    source_init(&b->page, bs->sources, org, target, &PAGE_HANDLERS, b);
+    free(target);
+    HASH_ADD_KEYPTR(hh, bs->table, b->org, name.len, b);
+    return b;
+}
+
+static struct own *own_get(struct board *b, struct slice sub)
+{
+    struct own *o = NULL;
+    char       *target;
+
+    HASH_FIND(hh, b->owns, sub.data, sub.len, o);
+    if (o != NULL)
+        return o;
+    o = mem_new(struct own);
+    o->board = b;
+    memcpy(o->sub, sub.data, sub.len);
+    list_init(&o->waiters);
+    target = target_make(slice_of(b->org), &sub);
+    source_init(&o->source, b->all->sources, b->page.org, target, &OWN_HANDLERS, o);
+    free(target);
+    HASH_ADD_KEYPTR(hh, b->owns, o->sub, sub.len, o);
+    return o;
+}
+
+static void own_free(struct own *o)
+{
+    assert(list_is_empty(&o->waiters));
+    HASH_DELETE(hh, o->board->owns, o);
+    source_deinit(&o->source);
+    free(o);
+}
+
+static void state_drop(struct board *b)
+{
+    if (b->state != NULL)
+        sio_message_unref(b->state);
+    rcbuf_unref(b->state_of);
+    b->state = NULL;
+    b->state_of = NULL;
+}
+
+static void board_free(struct board *b)
+{
+    struct own *o, *next;
+
+    assert(list_is_empty(&b->waiters));
+    HASH_ITER(hh, b->owns, o, next)
+        own_free(o);
+    state_drop(b);
+    HASH_DELETE(hh, b->all->table, b);
+    source_deinit(&b->page);
+    free(b);
+}
+
+static void own_look(struct own *o)
+{
+    if (!list_is_empty(&o->waiters))
+        return;
+    if (!join_is_active(&o->source.join))
+        own_free(o);
+    else if (o->source.join.state != JOIN_READY)
+        source_forget(&o->source);
+}
+
+/* Is it good for nothing any more? (Rooms need no board: what they are told is looked up by
+ * nobody.) */
+static void board_look(struct board *b)
+{
+    struct own *o, *next;
+
+    HASH_ITER(hh, b->owns, o, next)
+        own_look(o);
+    if (!list_is_empty(&b->waiters) || b->owns != NULL)
+        return;
+    if (!join_is_active(&b->page.join))
+        board_free(b);
+    else if (b->page.join.state != JOIN_READY)
+        source_forget(&b->page);
+}
+
+void boards_deinit(struct boards *bs)
+{
+    struct board *b, *next;
+
+    HASH_ITER(hh, bs->table, b, next)
+        board_free(b);
+}
+
+/* --- telling --- */
+
+static void tell_lines(struct peer *p, const struct source *s, const char *address,
+                       const struct dash_part *part)
+{
+    const struct frames *fs = &s->join.frames;
+
+    for (size_t i = 0; i < fs->count; i++) {
+        const struct envelope *e = &fs->at[i]->e;
+        struct slice           rest = e->lines, to, json;
+
+        if (strcmp(address, "mine") == 0 && !slice_is(e->routing.creator, p->claims.sub))
+            continue;
+        while (envelope_next(&rest, &to, &json)) {
+            if (slice_is(to, address) && !dash_covers(part, e, json))
+                peer_emit(p, json);
+        }
+    }
+}
+
+static struct sio_message *message_of(struct board *b, const struct dash_part *page,
+                                      const struct dash_part *own)
+{
+    struct buf          text;
+    struct sio_message *m;
+
+    buf_init(&text, STATE_BYTES_MAX);
+    dash_compose(page, own, &text);
+    m = sio_message_new(b->all->fanout->ns, buf_peek(&text), (struct slice){ NULL, 0 }, 0);
+    buf_deinit(&text);
+    return m;
+}
+
+/* The page's event is framed once for all who have nothing of their own. */
+static struct sio_message *shared_state(struct board *b, const struct dash_part *page)
+{
+    struct rcbuf *snapshot = b->page.join.snapshot;
+
+    if (b->state_of != snapshot) {
+        state_drop(b);
+        b->state = message_of(b, page, NULL);
+        b->state_of = rcbuf_ref(snapshot);
+    }
+    return b->state;
+}
+
+static bool rooms_join(struct board *b, struct peer *p)
+{
+    struct slice org = slice_of(b->org);
+    char         dash[ROOM_MAX], mine[ROOM_MAX];
+
+    if (sio_join(p->socket, room_dash(dash, org)) != 0)
+        return false;
+    if (sio_join(p->socket, room_mine(mine, org, slice_of(p->claims.sub))) == 0)
+        return true;
+    sio_leave(p->socket, room_dash(dash, org));
+    return false;
+}
+
+static void rooms_leave(struct peer *p)
+{
+    struct slice org = slice_of(p->claims.org);
+    char         room[ROOM_MAX];
+
+    sio_leave(p->socket, room_dash(room, org));
+    sio_leave(p->socket, room_mine(room, org, slice_of(p->claims.sub)));
+}
+
+/* `own` and its source are NULL for who has nothing private. */
+static void waiter_serve(struct board *b, struct wait *w, const struct dash_part *page,
+                         const struct dash_part *own, const struct source *own_source)
+{
+    struct peer        *p = w->peer;
+    struct sio_message *m;
+    struct dash_part    mine = own != NULL ? *own : *page;
+
+    if (own == NULL)
+        mine.rev = 0;                          /* the page's counts are not theirs */
+    if (!rooms_join(b, p)) {
+        wait_end(w, ERROR_ROOM_LIMIT);
+        return;
+    }
+    m = own == NULL ? sio_message_ref(shared_state(b, page)) : message_of(b, page, own);
+    peer_emit_message(p, m);
+    sio_message_unref(m);
+    tell_lines(p, &b->page, "dash", page);
+    tell_lines(p, own == NULL ? &b->page : own_source, "mine", &mine);
+    metric_inc(b->all->joins);
+    wait_end(w, OUTCOME_OK);
+}
+
+/* --- what the sources say --- */
+
+/* Those who asked are told; those whom we ask for wait on. Returns whether any are left. */
+static bool waiters_fail(struct list *waiters, int outcome)
+{
+    list_each_safe(node, waiters) {
+        struct wait *w = container_of(node, struct wait, in_source);
+
+        if (w->request != NULL)
+            wait_end(w, outcome);
+    }
+    return !list_is_empty(waiters);
+}
+
+static void on_page_ready(struct source *s, void *arg)
+{
+    struct board    *b = arg;
+    struct dash_part page;
+    struct list      waiters = LIST_INIT(waiters);
+    struct list     *node;
+
+    if (dash_parse(rcbuf_slice(s->join.snapshot), &page) != 0) {
+        log_error("snapshot-refused", LOG_TEXT("org", b->org));
+        source_reset(s);
+        if (waiters_fail(&b->waiters, ERROR_INTERNAL))
+            source_retry(s, RETRY_MS);
+        return;
+    }
+    list_splice(&waiters, &b->waiters);
+    while ((node = list_take_first(&waiters)) != NULL) {
+        struct wait *w = container_of(node, struct wait, in_source);
+        struct own  *o;
+
+        if (!dash_has_person(&page, slice_of(w->peer->claims.sub))) {
+            waiter_serve(b, w, &page, NULL, NULL);
+            continue;
+        }
+        o = own_get(b, slice_of(w->peer->claims.sub));
+        list_append(&o->waiters, &w->in_source);
+        source_want(&o->source);
+    }
+}
+
+static void on_own_ready(struct source *s, void *arg)
+{
+    struct own      *o = arg;
+    struct board    *b = o->board;
+    struct dash_part page, own;
+    struct list     *node;
+
+    if (dash_parse(rcbuf_slice(s->join.snapshot), &own) != 0) {
+        log_error("snapshot-refused", LOG_TEXT("org", b->org));
+        source_reset(s);
+        if (waiters_fail(&o->waiters, ERROR_INTERNAL))
+            source_retry(s, RETRY_MS);
+        return;
+    }
+    if (b->page.join.state != JOIN_READY ||
+        dash_parse(rcbuf_slice(b->page.join.snapshot), &page) != 0) {
+        list_splice(&b->waiters, &o->waiters);
+        source_want(&b->page);
+        return;
+    }
+    while ((node = list_take_first(&o->waiters)) != NULL)
+        waiter_serve(b, container_of(node, struct wait, in_source), &page, &own, s);
+}
+
+static void on_page_failed(struct source *s, int err, void *arg)
+{
+    struct board *b = arg;
+
+    log_warn("snapshot-failed", LOG_TEXT("org", b->org), LOG_ERR(err));
+    if (waiters_fail(&b->waiters, ERROR_UNAVAILABLE))
+        source_retry(s, RETRY_MS);
+}
+
+static void on_own_failed(struct source *s, int err, void *arg)
+{
+    struct own *o = arg;
+
+    log_warn("snapshot-failed", LOG_TEXT("org", o->board->org), LOG_ERR(err));
+    if (waiters_fail(&o->waiters, ERROR_UNAVAILABLE))
+        source_retry(s, RETRY_MS);
+}
+
+static void on_page_idle(struct source *s, void *arg)
+{
+    struct board *b = arg;
+
+    (void)s;
+    state_drop(b);
+    board_look(b);
+}
+
+static void on_own_idle(struct source *s, void *arg)
+{
+    struct own   *o = arg;
+    struct board *b = o->board;
+
+    (void)s;
+    own_look(o);
+    if (b->owns == NULL && !join_is_active(&b->page.join))
+        board_look(b);
+}
+
+static const struct source_handlers PAGE_HANDLERS = {
+    .ready = on_page_ready, .failed = on_page_failed, .idle = on_page_idle,
+};
+static const struct source_handlers OWN_HANDLERS = {
+    .ready = on_own_ready, .failed = on_own_failed, .idle = on_own_idle,
+};
+
+/* --- calls --- */
+
+void boards_join(struct boards *bs, struct wait *w)
+{
+    struct org   *org = w->peer->org;
+    struct board *b = board_find(bs, org_name(org));
+
+    if (b == NULL)
+        b = board_new(bs, org);
+    list_append(&b->waiters, &w->in_source);
+    source_want(&b->page);
+}
+
+void boards_look(struct boards *bs, struct slice org)
+{
+    struct board *b = board_find(bs, org);
+
+    if (b != NULL)
+        board_look(b);
+}
+
+void boards_leave(struct boards *bs, struct peer *p)
+{
+    peer_forget(p, (struct slice){ NULL, 0 });
+    rooms_leave(p);
+    boards_look(bs, slice_of(p->claims.org));
+}
+
+bool boards_has(const struct peer *p)
+{
+    char room[ROOM_MAX];
+
+    return sio_is_member(p->socket, room_dash(room, slice_of(p->claims.org)));
+}
+
+/* A task turned private, or was made so: some may not see it any more. */
+static bool changes_privacy(const struct frame *f)
+{
+    struct slice rest = f->e.lines, to, json;
+
+    while (envelope_next(&rest, &to, &json)) {
+        if (slice_is(to, "evict") || event_is(json, "dashboard:task_removed"))
+            return true;
+    }
+    return false;
+}
+
+void boards_frame(struct boards *bs, struct frame *f)
+{
+    const struct routing *r = &f->e.routing;
+    struct board         *b = board_find(bs, r->org);
+    struct own           *o = NULL;
+
+    if (b == NULL)
+        return;
+    if (r->creator.len > 0)
+        HASH_FIND(hh, b->owns, r->creator.data, r->creator.len, o);
+    if (changes_privacy(f)) {
+        source_reset(&b->page);
+        if (o != NULL)
+            source_reset(&o->source);
+        return;
+    }
+    if (frame_has(f, "dash") || frame_has(f, "mine"))
+        source_frame(&b->page, f);
+    if (o != NULL && frame_has(f, "mine"))
+        source_frame(&o->source, f);
+}
+
+static void member_take_out(struct sio_socket *s, void *arg)
+{
+    struct board *b = arg;
+    struct peer  *p = sio_socket_data(s);
+    struct wait  *w;
+
+    if (p == NULL)
+        return;
+    rooms_leave(p);
+    w = wait_new(p, NULL, (struct slice){ NULL, 0 });
+    list_append(&b->waiters, &w->in_source);
+}
+
+void boards_resync(struct boards *bs, struct org *o)
+{
+    struct board *b = board_find(bs, org_name(o));
+    struct own   *own, *next;
+    char          room[ROOM_MAX];
+
+    room_dash(room, org_name(o));
+    if (b == NULL) {
+        if (sio_room_size(bs->fanout->ns, slice_of(room)) == 0)
+            return;
+        b = board_new(bs, o);
+    }
+    source_reset(&b->page);
+    HASH_ITER(hh, b->owns, own, next)
+        source_reset(&own->source);
+    sio_each_member(bs->fanout->ns, slice_of(room), member_take_out, b);
+    if (!list_is_empty(&b->waiters))
+        source_want(&b->page);
+}

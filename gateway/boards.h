@@ -1,0 +1,46 @@
+/* boards.h -- the dashboards of the orgs that somebody here looks at.
+ *
+ * An org's page is fetched once for everybody; only people with private tasks cost a fetch
+ * of their own (dashboard.h puts both together). A board is there while its rooms have
+ * members, somebody waits, or a page is kept. On the loop's thread. */
+#ifndef TASKWIRE_GATEWAY_BOARDS_H
+#define TASKWIRE_GATEWAY_BOARDS_H
+
+#include "gateway/fanout.h"
+#include "gateway/orgs.h"
+#include "gateway/peer.h"
+#include "gateway/source.h"
+
+struct board;
+
+struct boards {
+    struct fanout  *fanout;
+    struct sources *sources;
+    struct board   *table;
+    struct metric  *joins;
+};
+
+void boards_init(struct boards *bs, struct fanout *fanout, struct sources *sources,
+                 struct metrics *m);
+
+/* Let go of everything: nobody is in any room, nobody waits. */
+void boards_deinit(struct boards *bs);
+
+/* Tell `w`'s peer the state of its org's dashboard, and let it into the rooms; `w` ends when
+ * that is done or refused. */
+void boards_join(struct boards *bs, struct wait *w);
+
+/* Leave the rooms, or stop waiting for them. */
+void boards_leave(struct boards *bs, struct peer *p);
+bool boards_has(const struct peer *p);
+
+/* A wait of this org has ended otherwise: is its board still good for something? */
+void boards_look(struct boards *bs, struct slice org);
+
+/* A frame was delivered: keep what is needed of it. Call it after fanout_frame. */
+void boards_frame(struct boards *bs, struct frame *f);
+
+/* Something of this org may have been missed: everybody gets a fresh state. */
+void boards_resync(struct boards *bs, struct org *o);
+
+#endif

@@ -1,0 +1,125 @@
+/* fanout.c -- see fanout.h.
+ *
+ * Nobody's rights are looked at here: the room's name carries them (DESIGN 3). The one
+ * exception is an eviction, which is about members who are not the creator, and it stands
+ * before everything else of its envelope. */
+#include "gateway/fanout.h"
+
+#include "gateway/rooms.h"
+
+#define KEY_ROW_MARK     (UINT64_C(1) << 63)   /* so that a row's key is no count's, nor 0 */
+#define KEY_COUNTS_ORG   1
+#define KEY_COUNTS_MINE  2
+
+void fanout_init(struct fanout *f, struct sio_namespace *ns, struct peers *peers,
+                 struct metrics *m)
+{
+    *f = (struct fanout){ .ns = ns, .peers = peers };
+    f->lines = metrics_counter(m, "taskwire_fanout_lines_total", NULL,
+                               "Lines of envelopes said to a room with members.");
+    f->seconds = metrics_histogram(m, "taskwire_fanout_seconds", NULL,
+                                   "How long an envelope held the loop.");
+}
+
+/* FNV-1a, 64 bits: task ids are no secret, and a collision costs one row one update. */
+static uint64_t hash(struct slice s)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < s.len; i++)
+        h = (h ^ (unsigned char)s.data[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+uint64_t fanout_key(struct slice json, struct slice task, bool is_mine)
+{
+    if (event_is(json, "dashboard:task_list_updated"))
+        return hash(task) | KEY_ROW_MARK;
+    if (event_is(json, "dashboard:task_count_changed"))
+        return is_mine ? KEY_COUNTS_MINE : KEY_COUNTS_ORG;
+    return 0;
+}
+
+void fanout_say(struct fanout *f, struct slice room, struct slice json, uint64_t key)
+{
+    size_t              members = sio_room_size(f->ns, room);
+    struct sio_message *m;
+
+    if (members == 0)
+        return;
+    m = sio_message_new(f->ns, json, (struct slice){ NULL, 0 }, key);
+    sio_broadcast(f->ns, room, m);
+    sio_message_unref(m);
+    f->peers->traffic.sent += members;
+    metric_inc(f->lines);
+}
+
+struct eviction {
+    struct fanout        *fanout;
+    const struct routing *routing;
+    struct slice          room;
+    struct sio_message   *message;
+};
+
+static void evict(struct sio_socket *s, void *arg)
+{
+    struct eviction *e = arg;
+    struct peer     *p = sio_socket_data(s);
+
+    if (p == NULL || peer_may_see(p, e->routing->org, e->routing->creator, true))
+        return;
+    peer_emit_message(p, e->message);
+    sio_leave(s, e->room);
+}
+
+void fanout_evict(struct fanout *f, const struct routing *r, struct slice json)
+{
+    char            room[ROOM_MAX];
+    struct buf      made;
+    struct eviction e = { .fanout = f, .routing = r, .room = room_task(room, r->task) };
+
+    if (sio_room_size(f->ns, e.room) == 0)
+        return;
+    buf_init(&made, 256);
+    buf_printf(&made, "[\"task:evicted\",{\"taskId\":\"%.*s\",\"seq\":%lld,\"reason\":\"private\"}]",
+               SLICE_ARG(r->task), (long long)r->seq);
+    e.message = sio_message_new(f->ns, json.len > 0 ? json : buf_peek(&made),
+                                (struct slice){ NULL, 0 }, 0);
+    sio_each_member(f->ns, e.room, evict, &e);
+    sio_message_unref(e.message);
+    buf_deinit(&made);
+}
+
+static void say_line(struct fanout *f, const struct routing *r, struct slice to, struct slice json)
+{
+    char room[ROOM_MAX];
+
+    if (slice_is(to, "dash") && r->org.len > 0)
+        fanout_say(f, room_dash(room, r->org), json, fanout_key(json, r->task, false));
+    else if (slice_is(to, "mine") && r->org.len > 0 && r->creator.len > 0)
+        fanout_say(f, room_mine(room, r->org, r->creator), json, fanout_key(json, r->task, true));
+    else if (slice_starts(to, "user:"))
+        fanout_say(f, to, json, 0);
+}
+
+void fanout_frame(struct fanout *f, const struct frame *frame, bool tell_task)
+{
+    const struct routing *r = &frame->e.routing;
+    struct slice          rest = frame->e.lines, to, json;
+    uint64_t              began = uv_hrtime();
+    char                  room[ROOM_MAX];
+
+    while (envelope_next(&rest, &to, &json)) {
+        if (slice_is(to, "task") || slice_is(to, "evict")) {
+            if (!tell_task)
+                continue;
+            if (to.len == 4)
+                fanout_say(f, room_task(room, r->task), json, 0);
+            else
+                fanout_evict(f, r, json);
+        } else {
+            say_line(f, r, to, json);
+        }
+    }
+    metric_observe(f->seconds, (double)(uv_hrtime() - began) / 1e9);
+}

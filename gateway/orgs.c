@@ -1,0 +1,490 @@
+/* orgs.c -- feeds on Redis.
+ *
+ * What Redis answers is given to the feed of the org it was asked for; what the feed orders
+ * is asked of Redis. Every command under way holds a reference to its org, so an answer
+ * always finds it; the feed's tickets tell answers that are of no interest any more.
+ *
+ * Time is needed only by feeds that wait for something (a retry, an announced message) and
+ * by orgs that linger: one timer serves both, and rests while neither exists. */
+#include "gateway/orgs.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "gateway/feed.h"
+#include "gateway/link.h"
+#include "proto/keys.h"
+
+#define TICK_MS   50
+#define KEY_MAX   (ORG_NAME_MAX + 32)
+
+/* A format of keys.h with one %s, filled in. */
+#define key_of(o, format, out) snprintf((out), KEY_MAX, format, (o)->name)
+
+struct org {
+    struct orgs   *orgs;
+    char           name[ORG_NAME_MAX];
+    unsigned       refs;
+    struct feed    feed;
+    struct list    followers;
+    struct list    in_ticking;
+    struct list    in_lingering;
+    uint64_t       free_at_ms;
+    UT_hash_handle hh;
+};
+
+struct orgs {
+    uv_loop_t     *loop;
+    struct link   *link;
+    uv_timer_t     timer;
+    const struct orgs_handlers *handlers;
+    void          *arg;
+    struct org    *table;
+    struct list    ticking;                    /* feeds that want time */
+    struct list    lingering;                  /* orgs nobody holds, in order of their end */
+    struct metric *gaps, *resyncs, *repeats, *refused, *frames;
+    bool           is_closing;
+};
+
+static void on_tick(uv_timer_t *timer);
+
+static uint64_t now_ms(const struct orgs *orgs)
+{
+    return uv_now(orgs->loop);
+}
+
+static void timer_wake(struct orgs *orgs)
+{
+    if (!orgs->is_closing && !uv_is_active((uv_handle_t *)&orgs->timer))
+        uv_timer_start(&orgs->timer, on_tick, TICK_MS, TICK_MS);
+}
+
+/* After every input of a feed. */
+static void moved(struct org *o)
+{
+    if (feed_wants_tick(&o->feed) && list_is_empty(&o->in_ticking)) {
+        list_append(&o->orgs->ticking, &o->in_ticking);
+        timer_wake(o->orgs);
+    }
+    o->orgs->handlers->on_moved(o, o->orgs->arg);
+}
+
+/* --- what the feed orders --- */
+
+struct command {                               /* one command under way */
+    struct org  *org;
+    uint32_t     ticket;
+    org_ask_cb  *cb;                           /* NULL: the feed asked */
+    void        *arg;
+};
+
+static struct command *command_new(struct org *o, uint32_t ticket)
+{
+    struct command *c = mem_new(struct command);
+
+    c->org = org_ref(o);
+    c->ticket = ticket;
+    return c;
+}
+
+static void command_done(struct command *c)
+{
+    org_unref(c->org);
+    free(c);
+}
+
+static void on_deliver(struct slice text, void *arg)
+{
+    struct org   *o = arg;
+    struct frame *f = frame_new(text);
+
+    if (f == NULL) {
+        metric_inc(o->orgs->refused);
+        log_error("envelope-refused", LOG_TEXT("org", o->name), LOG_NUM("bytes", text.len));
+        return;
+    }
+    metric_inc(o->orgs->frames);
+    o->orgs->handlers->on_frame(o, f, o->orgs->arg);
+    frame_unref(f);
+}
+
+static void on_resync(struct position at, void *arg)
+{
+    struct org *o = arg;
+
+    log_info("feed-resync", LOG_TEXT("org", o->name), LOG_NUM("number", at.number));
+    metric_inc(o->orgs->resyncs);
+    o->orgs->handlers->on_resync(o, o->orgs->arg);
+}
+
+/* The log's entries: [[id, [field, value, ...]], ...] */
+static struct slice entry_text(const struct redis_reply *entry)
+{
+    const struct redis_reply *fields = redis_reply_at(entry, 1);
+
+    for (size_t i = 0; i + 1 < redis_reply_count(fields); i += 2) {
+        if (slice_is(redis_reply_text(redis_reply_at(fields, i)), KEY_LOG_FIELD))
+            return redis_reply_text(redis_reply_at(fields, i + 1));
+    }
+    return (struct slice){ NULL, 0 };
+}
+
+static void on_log(int err, const struct redis_reply *reply, void *arg)
+{
+    struct command *c = arg;
+    struct org     *o = c->org;
+    struct slice    texts[FEED_LOG_BATCH];
+    size_t          count = redis_reply_count(reply);
+
+    if (count > FEED_LOG_BATCH)
+        count = FEED_LOG_BATCH;
+    for (size_t i = 0; i < count; i++)
+        texts[i] = entry_text(redis_reply_at(reply, i));
+    if (!o->orgs->is_closing) {
+        feed_log(&o->feed, c->ticket, err, texts, err == 0 ? count : 0, now_ms(o->orgs));
+        moved(o);
+    }
+    command_done(c);
+}
+
+static void on_read_log(uint64_t from, uint32_t ticket, void *arg)
+{
+    struct org     *o = arg;
+    struct command *c = command_new(o, ticket);
+    char            key[KEY_MAX], start[32], count[16];
+    int             err;
+
+    metric_inc(o->orgs->gaps);
+    key_of(o, KEY_LOG_FORMAT, key);
+    snprintf(start, sizeof(start), "%llu-0", (unsigned long long)from);
+    snprintf(count, sizeof(count), "%d", FEED_LOG_BATCH);
+    err = redis_call(link_redis(o->orgs->link), on_log, c, "XRANGE", key, start, "+", "COUNT",
+                     count, NULL);
+    if (err != 0) {
+        feed_log(&o->feed, ticket, err, NULL, 0, now_ms(o->orgs));
+        command_done(c);
+    }
+}
+
+static struct position reply_position(const struct redis_reply *reply, int *err)
+{
+    struct slice    epoch = redis_reply_text(redis_reply_at(reply, 0));
+    struct slice    number = redis_reply_text(redis_reply_at(reply, 1));
+    struct position at = { 0, 0 };
+    char            line[64];
+    int             len;
+
+    if (*err != 0 || epoch.len == 0 || number.len == 0)
+        return at;                             /* an org without a position is no error */
+    len = snprintf(line, sizeof(line), "%.*s %.*s", SLICE_ARG(epoch), SLICE_ARG(number));
+    if (len >= (int)sizeof(line) || position_parse(slice_make(line, (size_t)len), &at) != 0)
+        *err = ERR_REPLY;
+    return at;
+}
+
+static void on_position(int err, const struct redis_reply *reply, void *arg)
+{
+    struct command *c = arg;
+    struct org     *o = c->org;
+    struct position at = reply_position(reply, &err);
+
+    if (!o->orgs->is_closing) {
+        if (c->cb == NULL) {
+            feed_position(&o->feed, c->ticket, err, at, now_ms(o->orgs));
+            moved(o);
+        } else {
+            if (err == 0)
+                org_expect(o, at);
+            c->cb(o, err, at, c->ticket, c->arg);
+        }
+    }
+    command_done(c);
+}
+
+static int position_ask(struct command *c)
+{
+    char key[KEY_MAX];
+
+    key_of(c->org, KEY_ORG_FORMAT, key);
+    return redis_call(link_redis(c->org->orgs->link), on_position, c, "HMGET", key, "epoch",
+                      "number", NULL);
+}
+
+static void on_ask(uint32_t ticket, void *arg)
+{
+    struct org     *o = arg;
+    struct command *c = command_new(o, ticket);
+    int             err = position_ask(c);
+
+    if (err != 0) {
+        feed_position(&o->feed, ticket, err, (struct position){ 0, 0 }, now_ms(o->orgs));
+        command_done(c);
+    }
+}
+
+static const struct feed_handlers FEED_HANDLERS = {
+    .deliver = on_deliver,
+    .read_log = on_read_log,
+    .ask = on_ask,
+    .resync = on_resync,
+};
+
+int org_ask(struct org *o, org_ask_cb *cb, uint32_t ticket, void *arg)
+{
+    struct command *c = command_new(o, ticket);
+    int             err;
+
+    c->cb = cb;
+    c->arg = arg;
+    err = position_ask(c);
+    if (err != 0)
+        command_done(c);
+    return err;
+}
+
+void org_expect(struct org *o, struct position at)
+{
+    feed_expect(&o->feed, at, now_ms(o->orgs));
+    moved(o);
+}
+
+/* --- what Redis says --- */
+
+/* "tasks:live:<org>" */
+static struct org *org_of_channel(struct orgs *orgs, struct slice channel)
+{
+    size_t       prefix = sizeof(KEY_LIVE_FORMAT) - 1 - 2;
+    struct slice name = slice_from(channel, prefix);
+    struct org  *o = NULL;
+
+    HASH_FIND(hh, orgs->table, name.data, name.len, o);
+    return o;
+}
+
+static void on_message(struct link *l, struct slice channel, struct slice message, void *arg)
+{
+    struct orgs *orgs = arg;
+    struct org  *o = org_of_channel(orgs, channel);
+    uint64_t     repeats;
+
+    (void)l;
+    if (o == NULL)
+        return;
+    repeats = o->feed.repeats;
+    if (feed_message(&o->feed, message) != 0) {
+        metric_inc(orgs->refused);
+        log_error("message-refused", LOG_TEXT("org", o->name), LOG_NUM("bytes", message.len));
+        return;
+    }
+    metric_add(orgs->repeats, (double)(o->feed.repeats - repeats));
+    moved(o);
+}
+
+static void on_subscribed(struct link *l, struct slice channel, void *arg)
+{
+    struct org *o = org_of_channel(arg, channel);
+
+    (void)l;
+    if (o != NULL) {
+        feed_subscribed(&o->feed);
+        moved(o);
+    }
+}
+
+static void on_lost(struct link *l, void *arg)
+{
+    struct orgs *orgs = arg;
+    struct org  *o, *next;
+
+    (void)l;
+    HASH_ITER(hh, orgs->table, o, next) {
+        feed_lost(&o->feed);
+        moved(o);
+    }
+}
+
+static const struct link_handlers LINK_HANDLERS = {
+    .on_message = on_message,
+    .on_subscribed = on_subscribed,
+    .on_lost = on_lost,
+};
+
+/* --- orgs --- */
+
+static void org_free(struct org *o)
+{
+    assert(list_is_empty(&o->followers));
+    HASH_DELETE(hh, o->orgs->table, o);
+    list_remove(&o->in_ticking);
+    list_remove(&o->in_lingering);
+    feed_deinit(&o->feed);
+    free(o);
+}
+
+static void org_end(struct org *o)
+{
+    char key[KEY_MAX];
+
+    key_of(o, KEY_LIVE_FORMAT, key);
+    link_unsubscribe(o->orgs->link, slice_of(key));
+    org_free(o);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct orgs *orgs = timer->data;
+    struct list  due = LIST_INIT(due);
+    struct list *node;
+    uint64_t     now = now_ms(orgs);
+
+    list_splice(&due, &orgs->ticking);
+    while ((node = list_take_first(&due)) != NULL) {
+        struct org *o = container_of(node, struct org, in_ticking);
+
+        feed_tick(&o->feed, now);
+        moved(o);                              /* puts it back where it still waits */
+    }
+    while (!list_is_empty(&orgs->lingering)) {
+        struct org *o = container_of(orgs->lingering.next, struct org, in_lingering);
+
+        if (o->free_at_ms > now)
+            break;
+        org_end(o);
+    }
+    if (list_is_empty(&orgs->ticking) && list_is_empty(&orgs->lingering))
+        uv_timer_stop(&orgs->timer);
+}
+
+struct org *org_ref(struct org *o)
+{
+    o->refs++;
+    list_remove(&o->in_lingering);
+    return o;
+}
+
+void org_unref(struct org *o)
+{
+    assert(o->refs > 0);
+    if (--o->refs > 0)
+        return;
+    o->free_at_ms = now_ms(o->orgs) + ORG_LINGER_MS;
+    list_append(&o->orgs->lingering, &o->in_lingering);
+    timer_wake(o->orgs);
+}
+
+struct org *orgs_ref(struct orgs *orgs, struct slice name)
+{
+    struct org *o = NULL;
+    char        key[KEY_MAX];
+
+    HASH_FIND(hh, orgs->table, name.data, name.len, o);
+    if (o != NULL)
+        return org_ref(o);
+    assert(name.len > 0 && name.len < ORG_NAME_MAX && !orgs->is_closing);
+    o = mem_new(struct org);
+    o->orgs = orgs;
+    memcpy(o->name, name.data, name.len);
+    feed_init(&o->feed, &FEED_HANDLERS, o);
+    list_init(&o->followers);
+    list_init(&o->in_ticking);
+    list_init(&o->in_lingering);
+    HASH_ADD_KEYPTR(hh, orgs->table, o->name, name.len, o);
+    key_of(o, KEY_LIVE_FORMAT, key);
+    link_subscribe(orgs->link, slice_of(key));
+    return org_ref(o);
+}
+
+struct slice org_name(const struct org *o)
+{
+    return slice_of(o->name);
+}
+
+struct position org_position(const struct org *o)
+{
+    return o->feed.at;
+}
+
+bool org_is_live(const struct org *o)
+{
+    return feed_is_live(&o->feed);
+}
+
+struct list *org_followers(struct org *o)
+{
+    return &o->followers;
+}
+
+/* --- all of them --- */
+
+static double read_orgs(void *arg)
+{
+    return HASH_COUNT(((struct orgs *)arg)->table);
+}
+
+struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
+                      const struct orgs_handlers *handlers, void *arg)
+{
+    struct orgs        *orgs = mem_new(struct orgs);
+    struct metrics     *m = options->metrics;
+    struct link_options lo = { options->redis_url, options->gateway, m };
+
+    orgs->loop = loop;
+    orgs->handlers = handlers;
+    orgs->arg = arg;
+    list_init(&orgs->ticking);
+    list_init(&orgs->lingering);
+    orgs->gaps = metrics_counter(m, "taskwire_feed_log_reads_total", NULL,
+                                 "Reads of an org's log to fill a gap.");
+    orgs->resyncs = metrics_counter(m, "taskwire_feed_resyncs_total", NULL,
+                                    "Times that an org's truth had to be asked for.");
+    orgs->repeats = metrics_counter(m, "taskwire_feed_repeats_total", NULL,
+                                    "Messages that had been delivered before.");
+    orgs->refused = metrics_counter(m, "taskwire_feed_refused_total", NULL,
+                                    "Messages that were no envelopes.");
+    orgs->frames = metrics_counter(m, "taskwire_feed_envelopes_total", NULL,
+                                   "Envelopes delivered in order.");
+    orgs->link = link_new(loop, &lo, &LINK_HANDLERS, orgs);
+    if (orgs->link == NULL) {
+        free(orgs);
+        return NULL;
+    }
+    metrics_read(m, "taskwire_feed_orgs", NULL, "Orgs listened to.", read_orgs, orgs);
+    uv_timer_init(loop, &orgs->timer);
+    orgs->timer.data = orgs;
+    return orgs;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void orgs_close(struct orgs *orgs)
+{
+    struct org *o, *next;
+
+    assert(!orgs->is_closing);
+    orgs->is_closing = true;
+    link_close(orgs->link);                    /* commands under way give their references back */
+    HASH_ITER(hh, orgs->table, o, next) {
+        assert(o->refs == 0);
+        org_free(o);
+    }
+    uv_close((uv_handle_t *)&orgs->timer, on_timer_closed);
+}
+
+bool orgs_is_healthy(const struct orgs *orgs)
+{
+    return link_is_healthy(orgs->link);
+}
+
+struct redis *orgs_redis(const struct orgs *orgs)
+{
+    return link_redis(orgs->link);
+}

@@ -1,0 +1,223 @@
+/* peer.c -- see peer.h.
+ *
+ * A wait is on up to three lists at once (who waits for the snapshot, what this peer waits
+ * for, what is due next); the intrusive lists make "remove it from all" unconditional. All
+ * deadlines are equally far away, so the list of those that are due stays sorted by itself. */
+#include "gateway/peer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "common/mem.h"
+
+struct request {
+    struct peer *peer;
+    int64_t      ack;
+    size_t       open;                         /* waits, and 1 while it is not sealed */
+    int          outcome;
+    bool         is_batch;
+};
+
+void peers_init(struct peers *all, uv_loop_t *loop)
+{
+    *all = (struct peers){ .loop = loop };
+    list_init(&all->waits);
+}
+
+struct peer *peer_new(struct peers *all, struct sio_socket *s, const struct claims *claims)
+{
+    struct peer *p = mem_new(struct peer);
+
+    p->all = all;
+    p->socket = s;
+    p->claims = *claims;
+    list_init(&p->waits);
+    list_init(&p->in_expiry);
+    sio_socket_set_data(s, p);
+    return p;
+}
+
+bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, bool is_private)
+{
+    if (slice_is(creator, p->claims.sub))
+        return true;
+    return !is_private && slice_is(org, p->claims.org);
+}
+
+void peer_emit(struct peer *p, struct slice array)
+{
+    if (sio_emit(p->socket, array) == 0)
+        p->all->traffic.sent++;
+}
+
+void peer_emit_message(struct peer *p, struct sio_message *m)
+{
+    if (sio_emit_message(p->socket, m) == 0)
+        p->all->traffic.sent++;
+}
+
+/* --- answers --- */
+
+static void error_append(struct buf *b, int outcome)
+{
+    const struct error_spec *spec = error_spec((enum error_code)outcome);
+
+    buf_append_text(b, "\"message\":");
+    buf_append_json(b, slice_of(spec->text));
+    buf_append_text(b, ",\"code\":");
+    buf_append_json(b, slice_of(spec->code));
+}
+
+static void emit_error(struct peer *p, int outcome, const char *task)
+{
+    struct buf b;
+
+    buf_init(&b, 1024);
+    buf_append_text(&b, "[\"error\",{");
+    error_append(&b, outcome);
+    if (task[0] != '\0')
+        buf_printf(&b, ",\"taskId\":\"%s\"", task);
+    buf_append_text(&b, "}]");
+    peer_emit(p, buf_peek(&b));
+    buf_deinit(&b);
+}
+
+void peer_answer(struct peer *p, int64_t ack, int outcome)
+{
+    struct buf b;
+
+    if (outcome != OUTCOME_OK)
+        p->all->traffic.errors++;
+    if (ack < 0) {
+        if (outcome != OUTCOME_OK)
+            emit_error(p, outcome, "");
+        return;
+    }
+    buf_init(&b, 1024);
+    if (outcome == OUTCOME_OK) {
+        buf_append_text(&b, "[{\"ok\":true}]");
+    } else {
+        buf_append_text(&b, "[{\"ok\":false,\"error\":{");
+        error_append(&b, outcome);
+        buf_append_text(&b, "}}]");
+    }
+    if (sio_ack(p->socket, ack, buf_peek(&b)) == 0)
+        p->all->traffic.sent++;
+    buf_deinit(&b);
+}
+
+/* --- requests --- */
+
+struct request *request_new(struct peer *p, int64_t ack, bool is_batch)
+{
+    struct request *r = mem_new(struct request);
+
+    *r = (struct request){ p, ack, 1, OUTCOME_OK, is_batch };
+    return r;
+}
+
+static void request_close_one(struct request *r, bool is_silent)
+{
+    assert(r->open > 0);
+    if (--r->open > 0)
+        return;
+    if (!is_silent)
+        peer_answer(r->peer, r->ack, r->outcome);
+    free(r);
+}
+
+void request_seal(struct request *r)
+{
+    request_close_one(r, false);
+}
+
+static void request_told(struct request *r, int outcome, const char *task)
+{
+    if (outcome != OUTCOME_OK && r->is_batch) {
+        r->peer->all->traffic.errors++;
+        emit_error(r->peer, outcome, task);
+    } else if (outcome != OUTCOME_OK) {
+        r->outcome = outcome;
+    }
+    request_close_one(r, false);
+}
+
+/* --- waits --- */
+
+struct wait *wait_new(struct peer *p, struct request *request, struct slice task)
+{
+    struct wait *w = mem_new(struct wait);
+
+    assert(task.len < sizeof(w->task));
+    if (task.len > 0)
+        memcpy(w->task, task.data, task.len);
+    w->peer = p;
+    w->request = request;
+    w->due_ms = uv_now(p->all->loop) + WAIT_MS;
+    list_init(&w->in_source);
+    list_init(&w->in_due);
+    list_append(&p->waits, &w->in_peer);
+    if (request != NULL) {
+        request->open++;
+        list_append(&p->all->waits, &w->in_due);
+    }
+    return w;
+}
+
+static void wait_unlink(struct wait *w)
+{
+    list_remove(&w->in_source);
+    list_remove(&w->in_peer);
+    list_remove(&w->in_due);
+}
+
+void wait_end(struct wait *w, int outcome)
+{
+    wait_unlink(w);
+    if (w->request != NULL)
+        request_told(w->request, outcome, w->task);
+    free(w);
+}
+
+static void wait_drop(struct wait *w)
+{
+    wait_unlink(w);
+    if (w->request != NULL)
+        request_close_one(w->request, true);
+    free(w);
+}
+
+struct wait *waits_due(const struct peers *all)
+{
+    struct wait *w = container_of(all->waits.next, struct wait, in_due);
+
+    return !list_is_empty(&all->waits) && w->due_ms <= uv_now(all->loop) ? w : NULL;
+}
+
+bool peer_forget(struct peer *p, struct slice task)
+{
+    bool was_waiting = false;
+
+    list_each_safe(node, &p->waits) {
+        struct wait *w = container_of(node, struct wait, in_peer);
+
+        if (!slice_is(task, w->task))
+            continue;
+        was_waiting = true;
+        if (w->request != NULL)
+            wait_end(w, OUTCOME_OK);           /* it was asked to stop waiting: that is done */
+        else
+            wait_drop(w);
+    }
+    return was_waiting;
+}
+
+void peer_free(struct peer *p)
+{
+    list_each_safe(node, &p->waits)
+        wait_drop(container_of(node, struct wait, in_peer));
+    assert(list_is_empty(&p->in_expiry));
+    sio_socket_set_data(p->socket, NULL);
+    free(p);
+}
