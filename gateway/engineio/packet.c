@@ -18,6 +18,28 @@ int packet_parse(struct slice text, struct packet *out)
     return 0;
 }
 
+/* The Java client breaks its base64 into lines (RFC 2045 §6.8), and ends it with one. */
+static int decode_lines(struct slice text, struct buf *out)
+{
+    struct buf joined;
+    int        err = 0;
+
+    if (text.len == 0 || memchr(text.data, '\n', text.len) == NULL)
+        return crypto_decode_base64(text, out);
+    buf_init(&joined, text.len);
+    while (err == 0 && text.len > 0) {
+        struct slice line = slice_cut(&text, '\n');
+
+        if (line.len > 0 && line.data[line.len - 1] == '\r')
+            line.len--;
+        err = buf_append_slice(&joined, line);
+    }
+    if (err == 0)
+        err = crypto_decode_base64(buf_peek(&joined), out);
+    buf_deinit(&joined);
+    return err;
+}
+
 int packet_parse_polled(struct slice text, struct buf *scratch, struct packet *out)
 {
     int err;
@@ -25,7 +47,7 @@ int packet_parse_polled(struct slice text, struct buf *scratch, struct packet *o
     if (text.len == 0 || text.data[0] != 'b')
         return packet_parse(text, out);
     buf_reset(scratch);
-    err = crypto_decode_base64(slice_from(text, 1), scratch);
+    err = decode_lines(slice_from(text, 1), scratch);
     if (err != 0)
         return err == ERR_TOO_BIG ? err : ERR_FRAME;
     out->type = PACKET_MESSAGE;

@@ -60,18 +60,20 @@ void polling_answer(struct polling *p, struct slice payload)
     answer_payload(p->session->server, r, payload, NULL, 0);
 }
 
-/* All that waits, as a payload. Takes it. */
-static void payload_take(struct eio_session *s, struct buf *out)
+/* What waits, up to `count_max` packets, as a payload. Takes it. */
+static void payload_take(struct eio_session *s, size_t count_max, struct buf *out)
 {
     struct eio_message *m;
 
     buf_init(out, SIZE_MAX / 2);               /* queue_bytes_max is the limit */
-    while ((m = queue_take(s->queue)) != NULL) {
+    while (count_max-- > 0 && (m = queue_take(s->queue)) != NULL) {
         (void)payload_append(out, message_polled(m));
         eio_message_unref(m);
     }
-    queue_free(s->queue);
-    s->queue = NULL;
+    if (queue_count(s->queue) == 0) {
+        queue_free(s->queue);
+        s->queue = NULL;
+    }
 }
 
 void polling_want_flush(struct eio_session *s)
@@ -86,7 +88,7 @@ void polling_flush(struct eio_session *s)
 
     if (s->polling == NULL || s->polling->get == NULL || s->queue == NULL)
         return;
-    payload_take(s, &payload);
+    payload_take(s, s->server->options.packets_per_poll_max, &payload);
     polling_answer(s->polling, buf_peek(&payload));
     buf_deinit(&payload);
 }
@@ -97,7 +99,7 @@ static void answer_last(struct eio_session *s, bool was_pending)
 {
     struct buf payload;
 
-    payload_take(s, &payload);
+    payload_take(s, SIZE_MAX, &payload);       /* there is no next poll to leave a rest to */
     if (payload.len == 0 && !was_pending)
         (void)payload_append(&payload, SLICE("6"));
     (void)payload_append(&payload, SLICE("1"));

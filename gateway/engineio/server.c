@@ -20,6 +20,7 @@ const struct eio_options EIO_DEFAULTS = {
     .max_payload_bytes = 1000000,
     .queue_bytes_max = 4 * 1024 * 1024,
     .packets_per_payload_max = 1024,
+    .packets_per_poll_max = 16,
     .fragments_max = 1024,
     .allow_polling = true,
     .allow_websocket = true,

@@ -35,14 +35,15 @@ static void the_empty_packet_is_refused(void **state)
     assert_int_equal(packet_parse(SLICE(""), &p), ERR_FRAME);
 }
 
-static void a_polled_binary_message_may_come_without_padding(void **state)
+static void a_polled_binary_message_may_come_without_padding_or_in_lines(void **state)
 {
-    static const char *const TEXTS[] = { "bAQIDBA==", "bAQIDBA" };
+    /* The last two as the Java client writes them. */
+    static const char *const TEXTS[] = { "bAQIDBA==", "bAQIDBA", "bAQIDBA==\n", "bAQID\r\nBA==\n" };
     struct buf               scratch;
 
     (void)state;
     buf_init(&scratch, 16);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct packet p;
 
         assert_int_equal(packet_parse_polled(slice_of(TEXTS[i]), &scratch, &p), 0);
@@ -120,7 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_first_byte_is_a_type_or_refused),
         cmocka_unit_test(the_empty_packet_is_refused),
-        cmocka_unit_test(a_polled_binary_message_may_come_without_padding),
+        cmocka_unit_test(a_polled_binary_message_may_come_without_padding_or_in_lines),
         cmocka_unit_test(bad_base64_and_too_much_of_it_are_refused),
         cmocka_unit_test(a_payload_splits_at_separators_and_keeps_empty_packets),
         cmocka_unit_test(what_was_joined_splits_again),
