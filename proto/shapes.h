@@ -23,7 +23,7 @@ enum shape {
     SHAPE_NONE = SHAPE_COUNT
 };
 
-enum shape_kind { KIND_UP, KIND_DOWN, KIND_PART, KIND_DATA };
+enum shape_kind { KIND_UP, KIND_DOWN, KIND_PART, KIND_ANSWER, KIND_DATA };
 
 enum field_type {
     TYPE_ID,                                   /* 24 hexadecimal digits */
@@ -57,7 +57,7 @@ struct field {
 
 struct shape_spec {
     const char     *name;                      /* "TASK_JOIN" */
-    const char     *wire;                      /* "task:join"; of DATA the input's, of PART a type name */
+    const char     *wire;                      /* "task:join"; of DATA the input's, of PART a type's name */
     enum shape_kind kind;
     const char     *text;                      /* what it is for */
 };

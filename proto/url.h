@@ -13,7 +13,7 @@ struct url {
     struct slice scheme;                       /* as written */
     struct slice host;                         /* an IPv6 address without its brackets */
     struct slice port;                         /* empty: none */
-    struct slice rest;                         /* path, query and fragment; empty or from its '/', '?' or '#' on */
+    struct slice rest;                         /* path, query, fragment: from '/', '?' or '#' on; or empty */
     bool         is_ipv6;
 };
 

@@ -47,7 +47,7 @@ struct event {
                                                   in payload nor in row; NULL: nothing */
     bool        was_private;                   /* before */
     enum status was;                           /* before */
-    char       *row;                           /* JSON object: the list row after it (dashboard:task_list_updated without seq) */
+    char       *row;                           /* JSON object: the list row after it, without seq */
 };
 
 void task_init(struct task *t);
@@ -66,7 +66,8 @@ void task_set_text(char **member, const char *text);
 /* Append a copy of `e` to the kept events, dropping the oldest past TASK_EVENTS_KEPT. */
 void task_push_event(struct task *t, const struct event *e);
 
-/* All fields that are present, as a JSON object (new reference): OPEN ones alone, or INNER too. Without events. */
+/* All fields that are present, as a JSON object (new reference): OPEN ones alone, or INNER
+ * too. Without events. */
 json_t *task_to_json(const struct task *t, bool with_inner);
 
 /* From what task_to_json wrote. Returns 0, or ERR_CORRUPT. `out` is initialised here. */

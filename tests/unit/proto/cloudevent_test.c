@@ -96,7 +96,8 @@ static void a_merge_without_its_time_has_the_events(void **state)
     struct cloudevent e;
 
     (void)state;
-    accept(EVENT("task.pr_merged", ",\"time\":\"2026-11-21T02:16:00Z\",\"data\":{\"mergeCommitSha\":\"c\"}"), &e);
+    accept(EVENT("task.pr_merged", ",\"time\":\"2026-11-21T02:16:00Z\","
+        "\"data\":{\"mergeCommitSha\":\"c\"}"), &e);
     assert_data(&e, "{\"mergeCommitSha\":\"c\",\"mergedAt\":\"2026-11-21T02:16:00.000Z\"}");
     cloudevent_deinit(&e);
     accept(EVENT("task.pr_merged", ",\"time\":\"2026-11-21T02:16:00Z\",\"data\":{\"mergeCommitSha\":\"c\","
@@ -146,9 +147,12 @@ static void each_attribute_has_its_code(void **state)
         { "{\"specversion\":\"0.3\"}", "bad_envelope", "specversion must be \"1.0\"" },
         { "{\"specversion\":1.0}", "bad_envelope", "specversion must be \"1.0\"" },
         { "{\"specversion\":\"1.0\"}", "bad_envelope", "id must be a string of 1 to 256 characters" },
-        { "{\"specversion\":\"1.0\",\"id\":\"\"}", "bad_envelope", "id must be a string of 1 to 256 characters" },
-        { "{\"specversion\":\"1.0\",\"id\":7}", "bad_envelope", "id must be a string of 1 to 256 characters" },
-        { "{\"specversion\":\"1.0\",\"id\":\"a\\nb\"}", "bad_envelope", "id must be a string of 1 to 256 characters" },
+        { "{\"specversion\":\"1.0\",\"id\":\"\"}", "bad_envelope",
+            "id must be a string of 1 to 256 characters" },
+        { "{\"specversion\":\"1.0\",\"id\":7}", "bad_envelope",
+            "id must be a string of 1 to 256 characters" },
+        { "{\"specversion\":\"1.0\",\"id\":\"a\\nb\"}", "bad_envelope",
+            "id must be a string of 1 to 256 characters" },
         { "{\"specversion\":\"1.0\",\"id\":\"7\"}", "bad_envelope",
           "source must be a string of 1 to 256 characters" },
         { EVENT("task.coding", ",\"time\":\"noon\""), "bad_envelope", "time must be an RFC 3339 time" },
@@ -186,7 +190,8 @@ static void id_and_source_have_a_limit(void **state)
     memset(long_id, 'x', sizeof(long_id) - 1);
     long_id[sizeof(long_id) - 1] = '\0';
     buf_init(&text, 2000);
-    buf_printf(&text, "{\"specversion\":\"1.0\",\"source\":\"/a\",\"type\":\"task.coding\",\"subject\":\"%s\","
+    buf_printf(&text, "{\"specversion\":\"1.0\",\"source\":\"/a\",\"type\":\"task.coding\","
+        "\"subject\":\"%s\","
                       "\"id\":\"%s\"}", ID, long_id);
     assert_refused(buf_peek(&text), "bad_envelope", "id must be a string of 1 to 256 characters");
     buf_deinit(&text);

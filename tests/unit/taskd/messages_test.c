@@ -107,11 +107,13 @@ static void a_new_task_is_told_to_the_orgs_dashboards(void **state)
     assert_envelope(&t, &e,
         "1 " ID " acme 1 ann 0\n"
         "task [\"task:event_added\",{\"taskId\":\"" ID "\",\"seq\":1,\"event\":{\"seq\":1,"
-        "\"eventType\":\"created\",\"payload\":{\"title\":\"Fix it\"},\"actor\":\"ann\",\"createdAt\":" T0 "}}]\n"
+        "\"eventType\":\"created\",\"payload\":{\"title\":\"Fix it\"},\"actor\":\"ann\","
+        "\"createdAt\":" T0 "}}]\n"
         "dash [\"task:created\",{\"taskId\":\"" ID "\",\"seq\":1,\"title\":\"Fix it\",\"creator\":\"Ann\","
         "\"createdBy\":\"ann\",\"status\":\"received\",\"createdAt\":" T0 "}]\n"
         "dash [\"dashboard:task_list_updated\",{\"taskId\":\"" ID "\",\"seq\":1,\"status\":\"received\","
-        "\"statusSince\":" T0 ",\"title\":\"Fix it\",\"creator\":\"Ann\",\"createdBy\":\"ann\",\"isPrivate\":false,"
+        "\"statusSince\":" T0 ",\"title\":\"Fix it\",\"creator\":\"Ann\",\"createdBy\":\"ann\","
+        "\"isPrivate\":false,"
         "\"createdAt\":" T0 ",\"updatedAt\":" T0 "}]\n");
     event_deinit(&e);
     task_deinit(&t);
@@ -127,11 +129,13 @@ static void a_new_private_task_is_told_to_its_creator_alone(void **state)
     assert_envelope(&t, &e,
         "1 " ID " acme 1 ann 1\n"
         "task [\"task:event_added\",{\"taskId\":\"" ID "\",\"seq\":1,\"event\":{\"seq\":1,"
-        "\"eventType\":\"created\",\"payload\":{\"title\":\"Fix it\"},\"actor\":\"ann\",\"createdAt\":" T0 "}}]\n"
+        "\"eventType\":\"created\",\"payload\":{\"title\":\"Fix it\"},\"actor\":\"ann\","
+        "\"createdAt\":" T0 "}}]\n"
         "mine [\"task:created\",{\"taskId\":\"" ID "\",\"seq\":1,\"title\":\"Fix it\",\"creator\":\"Ann\","
         "\"createdBy\":\"ann\",\"status\":\"received\",\"createdAt\":" T0 "}]\n"
         "mine [\"dashboard:task_list_updated\",{\"taskId\":\"" ID "\",\"seq\":1,\"status\":\"received\","
-        "\"statusSince\":" T0 ",\"title\":\"Fix it\",\"creator\":\"Ann\",\"createdBy\":\"ann\",\"isPrivate\":true,"
+        "\"statusSince\":" T0 ",\"title\":\"Fix it\",\"creator\":\"Ann\",\"createdBy\":\"ann\","
+        "\"isPrivate\":true,"
         "\"createdAt\":" T0 ",\"updatedAt\":" T0 "}]\n");
     event_deinit(&e);
     task_deinit(&t);
@@ -158,7 +162,8 @@ static void a_life_with_a_clarification_is_told_step_by_step(void **state)
         "dash " ROW("2", "analyzing", T1, "false", ""));
     assert_step(&t, INPUT_CLARIFICATION_NEEDED, "{\"questions\":[\"Which?\"]}",
         "1 " ID " acme 3 ann 0\n"
-        EVENT("task:clarification_needed", "3", "\"status\":\"needs_clarification\",\"questions\":[\"Which?\"]")
+        EVENT("task:clarification_needed", "3", "\"status\":\"needs_clarification\","
+            "\"questions\":[\"Which?\"]")
         ADDED("3", "clarification_needed", "{\"questions\":[\"Which?\"]}", "/actor")
         "dash " ROW("3", "needs_clarification", T1, "false", ""));
     assert_step(&t, INPUT_CLARIFICATION_SUBMITTED, "{\"answers\":[\"This\"]}",
@@ -197,13 +202,15 @@ static void a_pull_request_is_told_until_it_is_merged(void **state)
     assert_step(&t, INPUT_PR_OPENED, "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\","
                                      "\"prState\":\"draft\"}",
         "1 " ID " acme 4 ann 0\n"
-        EVENT("task:pr_opened", "4", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\",\"prState\":\"draft\"")
+        EVENT("task:pr_opened", "4", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\","
+            "\"prState\":\"draft\"")
         ADDED("4", "pr_opened", "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\","
               "\"prState\":\"draft\"}", "/actor")
         "dash " ROW("4", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"draft\""));
     assert_step(&t, INPUT_PR_UPDATED, "{\"prState\":\"open\"}",
         "1 " ID " acme 5 ann 0\n"
-        EVENT("task:pr_updated", "5", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\",\"prState\":\"open\"")
+        EVENT("task:pr_updated", "5", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\","
+            "\"prState\":\"open\"")
         ADDED("5", "pr_updated", "{\"prState\":\"open\",\"prNumber\":43}", "/actor")
         "dash " ROW("5", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\""));
     assert_step(&t, INPUT_PR_CLOSED, "{}",
@@ -213,8 +220,10 @@ static void a_pull_request_is_told_until_it_is_merged(void **state)
         "dash " ROW("6", "failed", T1, "false", ISSUE PR ",\"prState\":\"closed\""));
     assert_step(&t, INPUT_PR_OPENED, "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}",
         "1 " ID " acme 7 ann 0\n"
-        EVENT("task:pr_opened", "7", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\",\"prState\":\"open\"")
-        ADDED("7", "pr_opened", "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}", "/actor")
+        EVENT("task:pr_opened", "7", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\","
+            "\"prState\":\"open\"")
+        ADDED("7", "pr_opened", "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}",
+            "/actor")
         "dash " ROW("7", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\""));
     assert_step(&t, INPUT_PR_MERGED, "{\"mergeCommitSha\":\"c0ffee\"}",
         "1 " ID " acme 8 ann 0\n"

@@ -29,11 +29,12 @@ static const char INNER[] = ",\"reanalysing\":true,\"failedBy\":\"pr_closed\",\"
 
 static char *full_text(const char *end)
 {
-    char *text = mem_alloc(sizeof(FULL) + sizeof(INNER));
+    struct buf text;
 
-    strcpy(text, FULL);
-    strcat(text, end);
-    return text;
+    buf_init(&text, sizeof(FULL) + sizeof(INNER));
+    buf_append_text(&text, FULL);
+    buf_append_text(&text, end);
+    return buf_take(&text);
 }
 
 static void full_task(struct task *t)
