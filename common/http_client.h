@@ -48,10 +48,10 @@ struct http_result {
 typedef void http_client_cb(int err, const struct http_result *result, void *arg);
 
 /* Returns 0; or ERR_BUSY, ERR_CLOSED (after close), ERR_INVALID (a target that is no path, a
- * method of none), ERR_TOO_BIG (headers past 64 KiB), and cb never runs. A call on a kept connection that turns out to
- * be dead before a byte of the answer came is tried once more on a fresh one if its method
- * is idempotent (RFC 9110 §9.2.2) or nothing was written yet. `out` (may be NULL) is valid
- * until cb runs. */
+ * method of none), ERR_TOO_BIG (headers past 64 KiB), and cb never runs. A call on a kept
+ * connection that turns out to be dead before a byte of the answer came is tried once more on
+ * a fresh one if its method is idempotent (RFC 9110 §9.2.2) or nothing was written yet. `out`
+ * (may be NULL) is valid until cb runs. */
 int http_client_call(struct http_client *c, const struct http_call_options *o,
                      http_client_cb *cb, void *arg, struct http_call **out);
 

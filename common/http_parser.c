@@ -340,6 +340,7 @@ static bool step_body(struct http_parser *p, struct slice *in)
     const char *data = in->len != 0 ? in->data : "";
     int         err;
     size_t      used;
+    bool        is_fine;
 
     p->piece = slice_make(NULL, 0);
     err = llhttp_execute(&p->llhttp, data, in->len);
@@ -350,9 +351,11 @@ static bool step_body(struct http_parser *p, struct slice *in)
     assert(used <= in->len && p->piece.len <= used);
     *in = slice_from(*in, used);
     llhttp_resume(&p->llhttp);
-    p->body_bytes += p->piece.len;
+    /* Judged before the piece is added: so it is the same however the bytes were cut. */
     p->framing_bytes += used - p->piece.len;
-    return p->framing_bytes <= p->limits.head_bytes_max + FRAMING_PER_BODY_BYTE * p->body_bytes;
+    is_fine = p->framing_bytes <= p->limits.head_bytes_max + FRAMING_PER_BODY_BYTE * p->body_bytes;
+    p->body_bytes += p->piece.len;
+    return is_fine;
 }
 
 static enum http_parser_event feed_body(struct http_parser *p, struct slice *in,

@@ -46,7 +46,7 @@ struct http_head {
     int                 minor;                 /* of HTTP/1.x: 0 or 1 */
     struct http_header *headers;               /* as sent, values trimmed */
     size_t              header_count;
-    uint64_t            content_length;        /* 0 without a body; UNKNOWN: chunked, or to the end */
+    uint64_t            content_length;        /* 0: no body; UNKNOWN: chunked, or to the end */
     bool                has_body;              /* body bytes will come */
     bool                keep_alive;            /* by version, Connection and framing */
     bool                upgrade;               /* "Connection: upgrade" is among the headers */

@@ -24,7 +24,8 @@ struct http_server_options {
     uint32_t connections_max;                  /* past it new ones are closed at once */
     bool     reuse_port;
 };
-extern const struct http_server_options HTTP_SERVER_DEFAULTS;   /* 16 KiB, 64, 1 MiB, 10 s, 30 s, 75 s, 20000 */
+/* 16 KiB, 64, 1 MiB, 10 s, 30 s, 75 s, 20000 */
+extern const struct http_server_options HTTP_SERVER_DEFAULTS;
 
 struct http_server_handlers {
     /* Optional. The head is known, the body not read: choose a body limit, or answer
@@ -69,7 +70,7 @@ struct slice     http_request_header(const struct http_request *r, const char *n
 const struct http_header *http_request_headers(const struct http_request *r, size_t *count);
 struct slice     http_request_body(const struct http_request *r);
 void             http_request_peer(const struct http_request *r, char out[NET_ADDRESS_SIZE]);
-bool             http_request_wants_upgrade(const struct http_request *r);  /* Connection: Upgrade */
+bool             http_request_wants_upgrade(const struct http_request *r); /* Connection: Upgrade */
 struct http_server *http_request_server(const struct http_request *r);
 
 /* In on_head: another limit for this body. */

@@ -350,7 +350,8 @@ static void a_request_may_come_byte_by_byte(void **state)
 
 static void http_1_0_and_close_get_connection_close(void **state)
 {
-    const char *asks[] = { "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    const char *asks[] = { "GET / HTTP/1.0\r\n\r\n",
+                           "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
                            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                            "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n" };
 
@@ -803,7 +804,8 @@ static void writing_to_a_reader_who_left_is_refused(void **state)
 
 /* --- taking over --- */
 
-#define WS "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
+#define WS "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\n" \
+           "Upgrade: websocket\r\n\r\n"
 
 static void a_taken_stream_brings_what_came_behind(void **state)
 {
