@@ -1,13 +1,13 @@
 // servers.mjs -- starts echo and the reference on free ports, and ends what it started.
 import { spawn } from "node:child_process";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const TOP = join(HERE, "..", "..");
 
 function start(name, command, args) {
-  return new Promise((resolve, reject) => {
+  return new Promise((listening, reject) => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: HERE });
     const server = { name, child, errors: "", exit: null };
     let out = "";
@@ -18,13 +18,13 @@ function start(name, command, args) {
     child.stdout.on("data", (data) => {
       out += data;
       const found = /http:\/\/127\.0\.0\.1:(\d+)/.exec(out);
-      if (found) { server.port = Number(found[1]); resolve(server); }
+      if (found) { server.port = Number(found[1]); listening(server); }
     });
   });
 }
 
 export function echoBinary() {
-  return process.env.ECHO ?? join(TOP, process.env.B ?? "build/release", "bin", "echo");
+  return resolve(TOP, process.env.ECHO ?? join(process.env.B ?? "build/release", "bin", "echo"));
 }
 
 export function startEcho(mode) {

@@ -200,7 +200,7 @@ const times = [
       const from = Date.now();
       await peer.until("close");
       const ms = Date.now() - from;
-      return [...peer.seen.slice(1), ms >= 490 && ms < 620 ? "on time" : `${ms} ms`];
+      return [...peer.seen.slice(1), ms >= 450 && ms < 620 ? "on time" : `${ms} ms`];
     },
   },
   {
@@ -238,7 +238,7 @@ const times = [
       peer.socket.on("message", (data) => { if (data.toString() === "2") peer.send("3"); });
       await peer.until("close");
       const ms = Date.now() - from;
-      return [...peer.seen.slice(1), ms >= 990 && ms < 1150 ? "on time" : `${ms} ms`];
+      return [...peer.seen.slice(1), ms >= 950 && ms < 1150 ? "on time" : `${ms} ms`];
     },
   },
   {
