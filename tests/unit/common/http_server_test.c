@@ -489,8 +489,8 @@ static void odd_requests_get_400_and_the_end(void **state)
     const char *asks[] = { "GET / HTTP/1.1\r\n\r\n", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
                            "DESCRIBE / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n",
                            "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "\x16\x03\x01",
-                           "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
-                           "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" };
+                           ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n") };
 
     (void)state;
     for (int i = 0; i < 7; i++) {
