@@ -1,0 +1,37 @@
+/* fault.h -- places where a crash test may kill the process (built with FAULTS=1 alone).
+ *
+ * TASKWIRE_FAULT=after-commit|after-publish|after-mark[:N] kills it with SIGKILL at that step
+ * the N-th time (the first where N is missing). Without -DTASKWIRE_FAULTS nothing is left of
+ * it. Loop thread. */
+#ifndef TASKWIRE_TASKD_FAULT_H
+#define TASKWIRE_TASKD_FAULT_H
+
+#ifdef TASKWIRE_FAULTS
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void fault_point(const char *step, unsigned *times)
+{
+    const char *wanted = getenv("TASKWIRE_FAULT");
+    size_t      len = strlen(step);
+
+    if (wanted == NULL || strncmp(wanted, step, len) != 0)
+        return;
+    if (wanted[len] != '\0' && wanted[len] != ':')
+        return;
+    *times += 1;
+    if (*times >= (wanted[len] == ':' ? strtoul(wanted + len + 1, NULL, 10) : 1))
+        raise(SIGKILL);
+}
+
+#define FAULT_POINT(step)                    \
+    do {                                     \
+        static unsigned fault_times;         \
+        fault_point((step), &fault_times);   \
+    } while (0)
+#else
+#define FAULT_POINT(step) do { } while (0)
+#endif
+
+#endif

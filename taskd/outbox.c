@@ -1,0 +1,637 @@
+/* outbox.c -- what a task still has to say, in order.
+ *
+ * The store remembers which tasks have something unpublished; this machine remembers the same
+ * for a while, because what was written a moment ago need not be read again. An entry is one
+ * task:
+ *
+ *        marked          sent            last message      wanted
+ *   --------|---------------|----------------|----------------|------> seq
+ *    in the   published, not   in memory, not   known to be, not
+ *    store    marked yet       published yet    in memory: load
+ *
+ * Each seq moves to the left of `sent` one by one, each time after the sequencer's answer. The
+ * mark follows when there is nothing to send (or 16 were sent), so a burst costs one mark.
+ * The script is told `marked` as the store has it, not `sent`: should Redis lose its memory
+ * between the two, its counts are taken from the marks, and it answers `gap` until what was
+ * sent above the mark is sent again.
+ *
+ * While Redis is away only ids are kept: the texts are in the store, which is the queue that
+ * cannot overflow. Rejected: a list of its own for every stage (an entry is often in two
+ * stages, as a mark and the next send go out together). */
+#include "taskd/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/err.h"
+#include "common/list.h"
+#include "common/mem.h"
+
+#define ID_SIZE        25
+#define MARK_EVERY     16
+#define SENT_UNKNOWN   (-1)
+
+struct message {
+    struct list           node;
+    struct outbox_message m;
+};
+
+struct waiter {
+    struct list node;
+    int64_t     seq;                           /* told when sent reaches it; 0: what a load will say */
+    bool        is_asked;                      /* a load that began after it came is under way */
+    void       *cookie;
+    int         err;
+};
+
+struct entry {
+    UT_hash_handle hh;
+    char           id[ID_SIZE];
+    char          *org, *creator;              /* NULL until news came */
+    struct list    line;                       /* in one of the outbox's lines, or in none */
+    struct list    late;                       /* in outbox.late until wake_at */
+    uint64_t       wake_at;
+    int64_t        wanted, sent, marked, settled;
+    enum bucket    sent_bucket;
+    struct list    messages;
+    size_t         message_count;
+    struct list    waiters;
+    int64_t        sending, marking;           /* the seq under way; 0: none */
+    bool           is_loading, must_load;
+};
+
+struct outbox {
+    struct entry  *entries;
+    struct list    ready;                      /* something may be due */
+    struct list    await_send, await_load;     /* something is, but too many are under way */
+    struct list    late;
+    struct list    told;                       /* waiters to be told */
+    struct waiter *lent;                       /* the one handed out last */
+    struct rcbuf  *lent_body;
+    size_t         sends, loads, marks;
+    uint64_t       now_ms;
+    bool           is_up, is_stopped;
+};
+
+struct outbox *outbox_new(void)
+{
+    struct outbox *o = mem_new(struct outbox);
+
+    list_init(&o->ready);
+    list_init(&o->await_send);
+    list_init(&o->await_load);
+    list_init(&o->late);
+    list_init(&o->told);
+    return o;
+}
+
+static void return_lent(struct outbox *o)
+{
+    free(o->lent);
+    o->lent = NULL;
+    rcbuf_unref(o->lent_body);
+    o->lent_body = NULL;
+}
+
+static void drop_messages(struct entry *e)
+{
+    list_each_safe (node, &e->messages) {
+        struct message *m = container_of(node, struct message, node);
+
+        list_remove(node);
+        rcbuf_unref(m->m.body);
+        free(m);
+    }
+    e->message_count = 0;
+}
+
+/* Hand all waiters of an entry over to be told. */
+static void tell_all(struct outbox *o, struct entry *e, int err)
+{
+    list_each (node, &e->waiters)
+        container_of(node, struct waiter, node)->err = err;
+    list_splice(&o->told, &e->waiters);
+}
+
+static void entry_free(struct outbox *o, struct entry *e)
+{
+    tell_all(o, e, 0);
+    list_remove(&e->line);
+    list_remove(&e->late);
+    drop_messages(e);
+    HASH_DEL(o->entries, e);
+    free(e->org);
+    free(e->creator);
+    free(e);
+}
+
+void outbox_free(struct outbox *o)
+{
+    struct entry *e;
+    struct entry *next;
+
+    HASH_ITER (hh, o->entries, e, next)
+        entry_free(o, e);
+    list_each_safe (node, &o->told)
+        free(container_of(node, struct waiter, node));
+    return_lent(o);
+    free(o);
+}
+
+static struct entry *entry_find(const struct outbox *o, const char *id)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(o->entries, id, e);
+    return e;
+}
+
+static struct entry *entry_make(struct outbox *o, const char *id)
+{
+    struct entry *e = entry_find(o, id);
+
+    if (e != NULL)
+        return e;
+    if (HASH_COUNT(o->entries) >= OUTBOX_TASKS_MAX || strlen(id) >= ID_SIZE || o->is_stopped)
+        return NULL;
+    e = mem_new(struct entry);
+    strcpy(e->id, id);
+    e->sent = SENT_UNKNOWN;
+    list_init(&e->line);
+    list_init(&e->late);
+    list_init(&e->messages);
+    list_init(&e->waiters);
+    HASH_ADD_STR(o->entries, id, e);
+    return e;
+}
+
+/* Something about the entry changed: outbox_next will look at it. */
+static void entry_touch(struct outbox *o, struct entry *e)
+{
+    if (list_is_empty(&e->line) && e->wake_at <= o->now_ms)
+        list_append(&o->ready, &e->line);
+}
+
+static void entry_sleep(struct outbox *o, struct entry *e, uint64_t ms)
+{
+    e->wake_at = o->now_ms + ms;
+    list_remove(&e->line);
+    list_remove(&e->late);
+    list_append(&o->late, &e->late);
+}
+
+/* There is room for one more: whoever waits longest may try again. */
+static void line_advance(struct outbox *o, struct list *line)
+{
+    struct list *node = list_take_first(line);
+
+    if (node != NULL)
+        list_append(&o->ready, node);
+}
+
+static struct message *first_message(const struct entry *e)
+{
+    return list_is_empty(&e->messages) ? NULL
+                                       : container_of(e->messages.next, struct message, node);
+}
+
+static int64_t last_seq(const struct entry *e)
+{
+    const struct message *last;
+
+    if (list_is_empty(&e->messages))
+        return e->sent;
+    last = container_of(e->messages.prev, struct message, node);
+    return last->m.seq > e->sent ? last->m.seq : e->sent;
+}
+
+/* Keep a message if it follows the last one: there are no holes in the list. */
+static void entry_keep(struct entry *e, const struct outbox_message *m)
+{
+    struct message *copy;
+
+    if (m->seq != last_seq(e) + 1 || e->message_count >= OUTBOX_MESSAGES_MAX)
+        return;
+    copy = mem_new(struct message);
+    copy->m = *m;
+    rcbuf_ref(copy->m.body);
+    list_append(&e->messages, &copy->node);
+    e->message_count++;
+}
+
+static void entry_news(struct entry *e, const struct outbox_news *n)
+{
+    if (e->org == NULL) {
+        e->org = mem_strdup(n->org);
+        e->creator = mem_strdup(n->creator);
+    }
+    if (n->seq > e->wanted)
+        e->wanted = n->seq;
+    if (n->marked > e->marked)
+        e->marked = n->marked;
+}
+
+int64_t outbox_needs(const struct outbox *o, const char *id, int64_t marked)
+{
+    const struct entry *e = entry_find(o, id);
+
+    if (!o->is_up || o->is_stopped)
+        return INT64_MAX;
+    if (e == NULL)
+        return HASH_COUNT(o->entries) < OUTBOX_TASKS_MAX ? marked + 1 : INT64_MAX;
+    if (e->must_load || e->message_count >= OUTBOX_MESSAGES_MAX || last_seq(e) == SENT_UNKNOWN)
+        return INT64_MAX;
+    return last_seq(e) + 1;
+}
+
+void outbox_offer(struct outbox *o, const struct outbox_news *n, uint64_t now_ms)
+{
+    bool          is_new = entry_find(o, n->id) == NULL;
+    struct entry *e = entry_make(o, n->id);
+
+    o->now_ms = now_ms;
+    if (e == NULL)
+        return;                                /* full: the sweeper will come across it */
+    entry_news(e, n);
+    if (is_new) {
+        e->sent = n->marked;
+        e->must_load = !o->is_up;
+    }
+    if (!e->must_load && e->sent != SENT_UNKNOWN) {
+        for (size_t i = 0; i < n->count; i++)
+            entry_keep(e, &n->messages[i]);
+    }
+    entry_touch(o, e);
+}
+
+static void tell_one(struct outbox *o, void *cookie, int err)
+{
+    struct waiter *w = mem_new(struct waiter);
+
+    w->cookie = cookie;
+    w->err = err;
+    list_append(&o->told, &w->node);
+}
+
+void outbox_want(struct outbox *o, const char *id, void *waiter, uint64_t now_ms)
+{
+    struct entry  *e;
+    struct waiter *w;
+    bool           is_new = entry_find(o, id) == NULL;
+
+    o->now_ms = now_ms;
+    if (waiter != NULL && !o->is_up) {
+        tell_one(o, waiter, o->is_stopped ? ERR_CLOSED : ERR_REDIS);
+        return;
+    }
+    e = entry_make(o, id);
+    if (e == NULL) {
+        if (waiter != NULL)
+            tell_one(o, waiter, o->is_stopped ? ERR_CLOSED : ERR_BUSY);
+        return;
+    }
+    /* Another process may have written what this one has not heard of: only a read can tell. */
+    if (is_new || waiter != NULL)
+        e->must_load = true;
+    if (waiter != NULL) {
+        w = mem_new(struct waiter);
+        w->cookie = waiter;
+        list_append(&e->waiters, &w->node);
+    }
+    entry_touch(o, e);
+}
+
+void outbox_loaded(struct outbox *o, const char *id, int err, const struct outbox_news *n,
+                   uint64_t now_ms)
+{
+    struct entry *e = entry_find(o, id);
+
+    o->now_ms = now_ms;
+    o->loads--;
+    line_advance(o, &o->await_load);
+    if (e == NULL)
+        return;
+    e->is_loading = false;
+    if (err == ERR_NOT_FOUND) {
+        e->wanted = e->sent = e->marked = 0;   /* nothing to say, for ever */
+        drop_messages(e);
+        tell_all(o, e, 0);
+    } else if (err != 0) {
+        tell_all(o, e, ERR_STORE);
+        e->must_load = true;
+        entry_sleep(o, e, OUTBOX_RETRY_MS);
+        return;
+    } else {
+        entry_news(e, n);
+        if (n->marked > e->sent)
+            e->sent = n->marked;
+        for (size_t i = 0; i < n->count; i++)
+            entry_keep(e, &n->messages[i]);
+        list_each (node, &e->waiters) {
+            struct waiter *w = container_of(node, struct waiter, node);
+
+            if (w->is_asked && w->seq == 0)
+                w->seq = n->seq;
+        }
+        if (n->seq > e->sent && e->message_count == 0 && e->sending == 0)
+            entry_sleep(o, e, OUTBOX_RETRY_MS);   /* a store that lost an event cannot be hurried */
+    }
+    entry_touch(o, e);
+}
+
+void outbox_answered(struct outbox *o, const char *id, int64_t seq, enum outbox_answer answer,
+                     uint64_t now_ms)
+{
+    struct entry   *e = entry_find(o, id);
+    struct message *m;
+
+    o->now_ms = now_ms;
+    o->sends--;
+    line_advance(o, &o->await_send);
+    if (e == NULL || e->sending != seq)
+        return;
+    e->sending = 0;
+    m = first_message(e);
+    if (answer == OUTBOX_SENT && m != NULL && m->m.seq == seq) {
+        if (seq > e->sent) {
+            e->sent = seq;
+            e->sent_bucket = m->m.after;
+        }
+        list_remove(&m->node);
+        rcbuf_unref(m->m.body);
+        free(m);
+        e->message_count--;
+    } else if (answer == OUTBOX_GAP) {
+        e->sent = SENT_UNKNOWN;
+        e->must_load = true;
+        drop_messages(e);
+    } else if (answer == OUTBOX_HELD || answer == OUTBOX_LOST) {
+        entry_sleep(o, e, OUTBOX_HOLD_MS);
+        return;
+    } else if (answer == OUTBOX_REFUSED) {
+        entry_sleep(o, e, OUTBOX_RETRY_MS);
+        return;
+    }
+    entry_touch(o, e);
+}
+
+void outbox_marked(struct outbox *o, const char *id, int64_t seq, int err, uint64_t now_ms)
+{
+    struct entry *e = entry_find(o, id);
+
+    o->now_ms = now_ms;
+    o->marks--;
+    if (e == NULL)
+        return;
+    e->marking = 0;
+    if (err != 0 && err != ERR_NOT_FOUND) {
+        entry_sleep(o, e, OUTBOX_RETRY_MS);
+        return;
+    }
+    if (seq > e->marked)
+        e->marked = seq;
+    entry_touch(o, e);
+}
+
+void outbox_settled(struct outbox *o, const char *id, int64_t seq, int err, uint64_t now_ms)
+{
+    struct entry *e = entry_find(o, id);
+
+    o->now_ms = now_ms;
+    if (e == NULL)
+        return;
+    if (err != 0) {
+        e->must_load = true;                   /* reading it again settles it again */
+        entry_sleep(o, e, OUTBOX_RETRY_MS);
+        return;
+    }
+    if (seq > e->settled)
+        e->settled = seq;
+    entry_touch(o, e);
+}
+
+void outbox_link(struct outbox *o, bool is_up, uint64_t now_ms)
+{
+    struct entry *e;
+    struct entry *next;
+
+    o->now_ms = now_ms;
+    o->is_up = is_up;
+    list_splice(&o->ready, &o->await_send);
+    list_splice(&o->ready, &o->await_load);
+    HASH_ITER (hh, o->entries, e, next) {
+        if (!is_up) {
+            drop_messages(e);
+            e->must_load = true;
+            if (e->sent == SENT_UNKNOWN)
+                e->sent = e->marked;
+            tell_all(o, e, ERR_REDIS);
+        }
+        entry_touch(o, e);
+    }
+}
+
+void outbox_tick(struct outbox *o, uint64_t now_ms)
+{
+    o->now_ms = now_ms;
+    list_each_safe (node, &o->late) {
+        struct entry *e = container_of(node, struct entry, late);
+
+        if (e->wake_at > now_ms)
+            continue;
+        list_remove(node);
+        entry_touch(o, e);
+    }
+}
+
+void outbox_restart(struct outbox *o, const char *org, uint64_t now_ms)
+{
+    struct entry *e;
+    struct entry *next;
+
+    o->now_ms = now_ms;
+    HASH_ITER (hh, o->entries, e, next) {
+        if (e->org == NULL || strcmp(e->org, org) != 0 || e->sent <= e->marked || e->marking != 0)
+            continue;
+        e->sent = SENT_UNKNOWN;
+        e->must_load = true;
+        drop_messages(e);
+        entry_touch(o, e);
+    }
+}
+
+bool outbox_has_org(const struct outbox *o, const char *org)
+{
+    for (const struct entry *e = o->entries; e != NULL; e = e->hh.next) {
+        if (e->org == NULL || strcmp(e->org, org) == 0)
+            return true;
+    }
+    return false;
+}
+
+void outbox_stop(struct outbox *o)
+{
+    struct entry *e;
+    struct entry *next;
+
+    o->is_stopped = true;
+    o->is_up = false;
+    HASH_ITER (hh, o->entries, e, next)
+        tell_all(o, e, ERR_CLOSED);
+}
+
+/* --- what is due --- */
+
+static bool next_told(struct outbox *o, struct outbox_action *out)
+{
+    struct list *node = list_take_first(&o->told);
+
+    if (node == NULL)
+        return false;
+    o->lent = container_of(node, struct waiter, node);
+    *out = (struct outbox_action){ .kind = OUTBOX_TELL, .waiter = o->lent->cookie,
+                                   .err = o->lent->err };
+    return true;
+}
+
+/* Tell those whose seq was reached. */
+static void tell_reached(struct outbox *o, struct entry *e)
+{
+    list_each_safe (node, &e->waiters) {
+        struct waiter *w = container_of(node, struct waiter, node);
+
+        if (w->seq == 0 || w->seq > e->sent)
+            continue;
+        list_remove(node);
+        list_append(&o->told, node);
+    }
+}
+
+static void drop_sent(struct entry *e)
+{
+    struct message *m;
+
+    while ((m = first_message(e)) != NULL && m->m.seq <= e->sent && e->sending == 0) {
+        list_remove(&m->node);
+        rcbuf_unref(m->m.body);
+        free(m);
+        e->message_count--;
+    }
+}
+
+static bool due_send(struct outbox *o, struct entry *e, struct outbox_action *out)
+{
+    struct message *m = first_message(e);
+
+    if (e->sending != 0 || m == NULL || m->m.seq != e->sent + 1 || o->sends >= OUTBOX_SENDS_MAX)
+        return false;
+    e->sending = m->m.seq;
+    o->sends++;
+    *out = (struct outbox_action){ .kind = OUTBOX_SEND, .id = e->id, .org = e->org,
+                                   .creator = e->creator, .marked = e->marked,
+                                   .message = m->m };
+    o->lent_body = rcbuf_ref(m->m.body);
+    return true;
+}
+
+static bool wants_load(const struct entry *e)
+{
+    const struct message *m = first_message(e);
+
+    if (e->is_loading)
+        return false;
+    if (e->must_load)
+        return true;
+    return e->sending == 0 && e->wanted > e->sent && m == NULL;
+}
+
+static bool due_load(struct outbox *o, struct entry *e, struct outbox_action *out)
+{
+    if (!wants_load(e) || o->loads >= OUTBOX_LOADS_MAX)
+        return false;
+    e->is_loading = true;
+    e->must_load = false;
+    list_each (node, &e->waiters)
+        container_of(node, struct waiter, node)->is_asked = true;
+    o->loads++;
+    *out = (struct outbox_action){ .kind = OUTBOX_LOAD, .id = e->id };
+    return true;
+}
+
+static bool due_mark(struct outbox *o, struct entry *e, struct outbox_action *out)
+{
+    if (e->marking != 0 || e->sent <= e->marked || e->settled < e->sent)
+        return false;
+    if ((e->sending != 0 || e->message_count > 0) && e->sent - e->marked < MARK_EVERY)
+        return false;
+    e->marking = e->sent;
+    o->marks++;
+    *out = (struct outbox_action){ .kind = OUTBOX_MARK, .id = e->id, .org = e->org,
+                                   .seq = e->sent, .bucket = e->sent_bucket };
+    return true;
+}
+
+static bool entry_is_idle(const struct entry *e)
+{
+    return e->sending == 0 && e->marking == 0 && !e->is_loading && !e->must_load &&
+           e->message_count == 0 && e->sent >= e->wanted && e->marked >= e->sent &&
+           list_is_empty(&e->waiters);
+}
+
+/* Nothing is due now: where does the entry wait? */
+static void entry_park(struct outbox *o, struct entry *e)
+{
+    const struct message *m = first_message(e);
+
+    list_remove(&e->line);
+    if (!o->is_up)
+        return;
+    if (e->sending == 0 && m != NULL && m->m.seq == e->sent + 1)
+        list_append(&o->await_send, &e->line);
+    else if (wants_load(e))
+        list_append(&o->await_load, &e->line);
+}
+
+/* Look at one entry: true with an action (it stays in line: there may be another). */
+static bool entry_next(struct outbox *o, struct entry *e, struct outbox_action *out)
+{
+    drop_sent(e);
+    tell_reached(o, e);
+    if (o->is_up && (due_send(o, e, out) || due_load(o, e, out)))
+        return true;
+    if (!o->is_stopped && due_mark(o, e, out))
+        return true;
+    if (entry_is_idle(e))
+        entry_free(o, e);
+    else
+        entry_park(o, e);
+    return false;
+}
+
+bool outbox_next(struct outbox *o, struct outbox_action *out)
+{
+    return_lent(o);
+    if (next_told(o, out))
+        return true;
+    list_each_safe (node, &o->ready) {
+        if (entry_next(o, container_of(node, struct entry, line), out))
+            return true;
+    }
+    return next_told(o, out);
+}
+
+size_t outbox_tasks(const struct outbox *o)
+{
+    return HASH_COUNT(o->entries);
+}
+
+size_t outbox_under_way(const struct outbox *o)
+{
+    return o->sends + o->loads + o->marks;
+}
+
+bool outbox_has_late(const struct outbox *o)
+{
+    return !list_is_empty(&o->late);
+}

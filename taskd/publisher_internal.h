@@ -1,0 +1,80 @@
+/* publisher_internal.h -- what publisher.c (tasks) and publisher_org.c (orgs) share. */
+#ifndef TASKWIRE_TASKD_PUBLISHER_INTERNAL_H
+#define TASKWIRE_TASKD_PUBLISHER_INTERNAL_H
+
+#include <uthash.h>
+
+#include "common/list.h"
+#include "taskd/outbox.h"
+#include "taskd/publish_script.h"
+#include "taskd/publisher.h"
+
+#define ORG_NAME_SIZE      131                 /* "~", 128 characters, a NUL */
+#define PUBLISHER_TICK_MS  25
+#define TOKEN_SIZE         33
+
+/* What this process knows of an org. */
+struct org {
+    UT_hash_handle   hh;
+    char             name[ORG_NAME_SIZE];
+    struct publisher *publisher;
+    uint64_t         highest;                  /* the highest number ever heard */
+    uint64_t         epoch;
+    uint64_t         used_at_ms, checked_at_ms;
+    unsigned         marks;                    /* under way: counting waits for them */
+    enum { ORG_STEADY, ORG_AWAIT_MARKS, ORG_COUNTING } state;
+    bool             is_beginning;             /* counting for a new epoch, not for a check */
+};
+
+struct publisher {
+    uv_loop_t     *loop;
+    struct store  *store;
+    struct redis  *redis;
+    struct outbox *outbox;
+    struct org    *orgs;
+    struct list    asks;                       /* positions asked for */
+    unsigned       asks_under_way;             /* scripts */
+    unsigned       counts_under_way;
+    unsigned       settles_under_way;
+    uv_timer_t     wake, tick, sweep;
+    unsigned       handles_open;
+    bool           is_closing, is_sweeping;
+    void         (*on_closed)(void *arg);
+    void          *closed_arg;
+    char           token[TOKEN_SIZE];
+    struct metric *published, *repeats, *gaps, *holds, *epochs, *corrected, *refused, *latency;
+};
+
+/* Let the outbox be looked at on the next turn. */
+void publisher_wake(struct publisher *p);
+
+/* Is everything that was begun over? Then the end. */
+void publisher_end_if_idle(struct publisher *p);
+
+/* --- publisher_org.c --- */
+
+struct org *org_of(struct publisher *p, const char *name);
+
+/* Who calls a script for this org. Valid until the next call. */
+struct script_caller org_caller(struct org *o);
+
+/* Every script's answer passes here: numbers are remembered, a new epoch is noticed, and
+ * `recount` begins a count. */
+void org_answered(struct org *o, const struct script_answer *a);
+
+/* May tasks of this org be marked now? (Not while they are counted.) */
+bool org_may_mark(const struct org *o);
+void org_mark_began(struct org *o);
+void org_mark_ended(struct org *o);
+
+/* Once a second: check the counts of quiet orgs, forget those long unused. */
+void orgs_check(struct publisher *p);
+void orgs_free(struct publisher *p);
+
+/* A position asked for: `waiter` of the outbox, then a script. */
+struct ask;
+void ask_settled(struct ask *a, int err);
+void asks_tick(struct publisher *p);
+void asks_fail(struct publisher *p, int err);
+
+#endif
