@@ -1,0 +1,516 @@
+/* tasks.c -- one line per task: read, decide, write if nobody was faster, and again.
+ *
+ * The store's write is guarded by the task's seq, so two taskd, or a person and an analyser,
+ * may aim at one task and neither is lost: whoever comes second is given the task as it is
+ * now and decides anew. Inside one process that race would be lost often by a busy task, so its
+ * acts stand in a line. What a write returned serves the next in line, which saves it the
+ * read; when the line is empty the task is forgotten (no cache that could be stale).
+ *
+ *     line: [act] [act] ...      first: store_get -> decide -> store_apply -> answer
+ *                                                       ^           |
+ *                                                       +-- STALE --+
+ *
+ * An input that is refused may be one that had its effect long ago (its key is known, the task
+ * has moved on since): the store is asked before anybody hears a refusal.
+ *
+ * A line is run by one loop at a time: whoever made it, or the callback it waits for. */
+#include "taskd/tasks.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "common/err.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "taskd/fault.h"
+
+#define ACTS_MAX     20000                     /* waiting in all lines; past it ERR_BUSY */
+#define TRIES_MAX    50
+#define RETRY_MS     20
+
+static const char CANNOT_STORE[] = "The store cannot take this";
+
+struct job {
+    struct list        node;
+    char              *task_id, *actor, *actor_name, *key, *org, *sub;
+    struct input_event input;                  /* its texts are the copies above */
+    json_t            *data;
+    int64_t            expected_seq;
+    act_cb            *cb;
+    void              *arg;
+    unsigned           tries;
+    /* a refusal that waits for what the store knows of the key */
+    enum act_outcome   refusal;
+    const char        *why;
+};
+
+struct line {
+    UT_hash_handle hh;
+    char           id[TASK_ID_LEN + 1];
+    struct tasks  *tasks;
+    struct list    jobs;
+    struct list    late;                       /* in tasks.late: to be tried again */
+    struct task    known;
+    bool           is_known;
+};
+
+struct tasks {
+    uv_loop_t        *loop;
+    struct store     *store;
+    struct publisher *publisher;
+    struct line      *lines;
+    size_t            acts;
+    struct list       late;
+    uv_timer_t        retry;
+    size_t            creates;
+    bool              is_closing, is_timer_closed;
+    void            (*on_closed)(void *arg);
+    void             *closed_arg;
+    struct metric    *done, *stale, *refused, *repeats, *away;
+};
+
+static void line_run(struct line *l);
+
+struct tasks *tasks_new(uv_loop_t *loop, struct store *store, struct publisher *publisher,
+                        struct metrics *m)
+{
+    static const char NAME[] = "taskwire_acts_total";
+    static const char HELP[] = "Inputs acted on, by outcome";
+    struct tasks     *t = mem_new(struct tasks);
+
+    t->loop = loop;
+    t->store = store;
+    t->publisher = publisher;
+    list_init(&t->late);
+    uv_timer_init(loop, &t->retry);
+    t->retry.data = t;
+    t->done = metrics_counter(m, NAME, "outcome=\"done\"", HELP);
+    t->repeats = metrics_counter(m, NAME, "outcome=\"repeat\"", HELP);
+    t->refused = metrics_counter(m, NAME, "outcome=\"refused\"", HELP);
+    t->away = metrics_counter(m, NAME, "outcome=\"away\"", HELP);
+    t->stale = metrics_counter(m, "taskwire_acts_stale_total", NULL,
+                               "Writes that somebody else was faster than");
+    return t;
+}
+
+static void tasks_end_if_idle(struct tasks *t)
+{
+    void (*cb)(void *) = t->on_closed;
+    void  *arg = t->closed_arg;
+
+    if (!t->is_closing || !t->is_timer_closed || t->lines != NULL || t->creates > 0)
+        return;
+    free(t);
+    cb(arg);
+}
+
+/* --- jobs --- */
+
+static struct job *job_new(const struct act *a, act_cb *cb, void *arg)
+{
+    struct job *j = mem_new(struct job);
+
+    j->task_id = mem_strdup(a->task_id);
+    j->actor = mem_strdup(a->input.actor);
+    j->actor_name = mem_strdup(a->input.actor_name);
+    j->key = mem_strdup(a->input.key != NULL ? a->input.key : "");
+    j->org = mem_strdup(a->org);
+    j->sub = mem_strdup(a->sub);
+    j->data = json_incref((json_t *)a->input.data);
+    j->input = a->input;
+    j->input.actor = j->actor;
+    j->input.actor_name = j->actor_name;
+    j->input.key = j->key;
+    j->expected_seq = a->expected_seq;
+    j->cb = cb;
+    j->arg = arg;
+    return j;
+}
+
+static void job_free(struct job *j)
+{
+    free(j->task_id);
+    free(j->actor);
+    free(j->actor_name);
+    free(j->key);
+    free(j->org);
+    free(j->sub);
+    json_decref(j->data);
+    free(j);
+}
+
+static void count_outcome(struct tasks *t, enum act_outcome outcome)
+{
+    if (outcome == ACT_DONE)
+        metric_inc(t->done);
+    else if (outcome == ACT_REPEAT)
+        metric_inc(t->repeats);
+    else if (outcome == ACT_AWAY)
+        metric_inc(t->away);
+    else
+        metric_inc(t->refused);
+}
+
+static struct job *first_job(const struct line *l)
+{
+    return list_is_empty(&l->jobs) ? NULL : container_of(l->jobs.next, struct job, node);
+}
+
+/* The only exit of an act. */
+static void job_done(struct line *l, struct job *j, enum act_outcome outcome, const char *why)
+{
+    bool is_told = outcome != ACT_NOT_FOUND && outcome != ACT_AWAY && l->is_known;
+
+    list_remove(&j->node);
+    l->tasks->acts--;
+    count_outcome(l->tasks, outcome);
+    j->cb(outcome, is_told ? &l->known : NULL, why, j->arg);
+    job_free(j);
+}
+
+/* --- lines --- */
+
+static struct line *line_new(struct tasks *t, const char *id)
+{
+    struct line *l = mem_new(struct line);
+
+    memcpy(l->id, id, TASK_ID_LEN);
+    l->tasks = t;
+    list_init(&l->jobs);
+    list_init(&l->late);
+    task_init(&l->known);
+    HASH_ADD_STR(t->lines, id, l);
+    return l;
+}
+
+static void line_free(struct line *l)
+{
+    struct tasks *t = l->tasks;
+
+    list_remove(&l->late);
+    HASH_DEL(t->lines, l);
+    task_deinit(&l->known);
+    free(l);
+    tasks_end_if_idle(t);
+}
+
+static void line_learn(struct line *l, const struct task *t)
+{
+    task_deinit(&l->known);
+    task_copy(&l->known, t);
+    l->is_known = true;
+}
+
+/* What is known may be wrong by now: the next one reads. */
+static void line_forget(struct line *l)
+{
+    task_deinit(&l->known);
+    task_init(&l->known);
+    l->is_known = false;
+}
+
+/* --- deciding --- */
+
+static void on_has_key(int err, void *arg)
+{
+    struct line *l = arg;
+    struct job  *j = first_job(l);
+
+    if (err == 0)
+        job_done(l, j, ACT_REPEAT, NULL);
+    else if (err == ERR_NOT_FOUND)
+        job_done(l, j, j->refusal, j->why);
+    else
+        job_done(l, j, ACT_AWAY, NULL);
+    line_run(l);
+}
+
+/* Refuse, unless its key says that it had its effect before. Returns whether that is over. */
+static bool job_refuse(struct line *l, struct job *j, enum act_outcome outcome, const char *why)
+{
+    if (j->key[0] == '\0') {
+        job_done(l, j, outcome, why);
+        return true;
+    }
+    for (size_t i = 0; i < l->known.event_count; i++) {
+        if (l->known.events[i].key != NULL && strcmp(l->known.events[i].key, j->key) == 0) {
+            job_done(l, j, ACT_REPEAT, NULL);
+            return true;
+        }
+    }
+    j->refusal = outcome;
+    j->why = why;
+    if (store_has_key(l->tasks->store, l->id, j->key, on_has_key, l) == 0)
+        return false;
+    job_done(l, j, ACT_AWAY, NULL);
+    return true;
+}
+
+/* SPEC T5: only its creator changes whether a task is private. */
+static bool changes_privacy(const struct job *j, const struct task *t)
+{
+    const json_t *wish = json_object_get(j->data, "isPrivate");
+
+    return j->input.input == INPUT_EDITED && json_is_boolean(wish) &&
+           json_is_true(wish) != t->is_private;
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct tasks *t = timer->data;
+    struct list   due = LIST_INIT(due);
+    struct list  *node;
+
+    list_splice(&due, &t->late);
+    while ((node = list_take_first(&due)) != NULL)
+        line_run(container_of(node, struct line, late));
+}
+
+static void line_later(struct line *l)
+{
+    struct tasks *t = l->tasks;
+
+    line_forget(l);
+    list_append(&t->late, &l->late);
+    if (!uv_is_active((uv_handle_t *)&t->retry))
+        uv_timer_start(&t->retry, on_retry, RETRY_MS, 0);
+}
+
+static void on_applied(int err, const struct task *task, void *arg)
+{
+    struct line *l = arg;
+    struct job  *j = first_job(l);
+
+    if (task != NULL)
+        line_learn(l, task);
+    else
+        line_forget(l);
+    switch (err) {
+    case 0:
+        FAULT_POINT("after-commit");
+        publisher_kick(l->tasks->publisher, &l->known);
+        job_done(l, j, ACT_DONE, NULL);
+        break;
+    case ERR_REPEAT:
+        job_done(l, j, ACT_REPEAT, NULL);
+        break;
+    case ERR_NOT_FOUND:
+        job_done(l, j, ACT_NOT_FOUND, NULL);
+        break;
+    case ERR_CORRUPT:                          /* trying again would not help */
+        job_done(l, j, ACT_INVALID, CANNOT_STORE);
+        break;
+    case ERR_STALE:
+    case ERR_BUSY:                             /* its window is full of what is not copied yet */
+        metric_inc(l->tasks->stale);
+        if (++j->tries >= TRIES_MAX || l->tasks->is_closing) {
+            job_done(l, j, ACT_AWAY, NULL);
+        } else if (err == ERR_BUSY || j->tries > 5) {
+            line_later(l);
+            return;
+        }
+        break;
+    default:
+        line_forget(l);
+        job_done(l, j, ACT_AWAY, NULL);
+    }
+    line_run(l);
+}
+
+/* Write what was decided. Returns whether the act is over. */
+static bool job_apply(struct line *l, struct job *j)
+{
+    struct task         after;
+    struct event        event;
+    struct store_change change = { .before = &l->known, .after = &after, .event = &event };
+    const char         *why = NULL;
+    enum verdict        verdict = transition_decide(&l->known, &j->input, &after, &event, &why);
+    int                 err;
+
+    switch (verdict) {
+    case VERDICT_EARLY:
+        return job_refuse(l, j, ACT_EARLY, why);
+    case VERDICT_NEVER:
+        return job_refuse(l, j, ACT_NEVER, why);
+    case VERDICT_INVALID:
+        return job_refuse(l, j, ACT_INVALID, why);
+    case VERDICT_ACCEPTED:
+        break;
+    }
+    err = store_apply(l->tasks->store, &change, on_applied, l);
+    task_deinit(&after);
+    event_deinit(&event);
+    if (err == 0)
+        return false;
+    if (err == ERR_INVALID)
+        job_done(l, j, ACT_INVALID, CANNOT_STORE);
+    else
+        job_done(l, j, ACT_AWAY, NULL);
+    return true;
+}
+
+/* Take the first act a step further. Returns whether it is over (and may be gone). */
+static bool job_step(struct line *l, struct job *j)
+{
+    if (l->tasks->is_closing) {
+        job_done(l, j, ACT_AWAY, NULL);
+        return true;
+    }
+    if (j->sub != NULL && !task_is_visible(&l->known, j->sub, j->org)) {
+        job_done(l, j, ACT_HIDDEN, NULL);
+        return true;
+    }
+    if (j->expected_seq != 0 && j->expected_seq != l->known.seq)
+        return job_refuse(l, j, ACT_CONFLICT, NULL);
+    if (j->sub != NULL && changes_privacy(j, &l->known) &&
+        strcmp(l->known.created_by, j->sub) != 0)
+        return job_refuse(l, j, ACT_FORBIDDEN, "Only its creator changes who may see a task");
+    return job_apply(l, j);
+}
+
+static void on_get(int err, const struct task *task, void *arg)
+{
+    struct line *l = arg;
+    struct job  *j;
+
+    if (err == 0) {
+        line_learn(l, task);
+    } else if (err == ERR_NOT_FOUND) {
+        while ((j = first_job(l)) != NULL)
+            job_done(l, j, ACT_NOT_FOUND, NULL);
+    } else if ((j = first_job(l)) != NULL) {
+        job_done(l, j, ACT_AWAY, NULL);
+    }
+    line_run(l);
+}
+
+/* Go on until something must be waited for, or the line is empty and gone. */
+static void line_run(struct line *l)
+{
+    struct job *j;
+
+    while ((j = first_job(l)) != NULL) {
+        if (!l->is_known && !l->tasks->is_closing) {
+            if (store_get(l->tasks->store, l->id, on_get, l) == 0)
+                return;
+            job_done(l, j, ACT_AWAY, NULL);
+        } else if (!job_step(l, j)) {
+            return;
+        }
+    }
+    line_free(l);
+}
+
+int tasks_act(struct tasks *t, const struct act *a, act_cb *cb, void *arg)
+{
+    struct line *l;
+    int          err;
+
+    if (t->is_closing || t->acts >= ACTS_MAX)
+        return ERR_BUSY;
+    HASH_FIND_STR(t->lines, a->task_id, l);
+    if (l == NULL) {
+        l = line_new(t, a->task_id);
+        err = store_get(t->store, l->id, on_get, l);
+        if (err != 0) {
+            line_free(l);
+            return err;
+        }
+    }
+    list_append(&l->jobs, &job_new(a, cb, arg)->node);
+    t->acts++;
+    return 0;
+}
+
+/* --- creating --- */
+
+struct create {
+    struct tasks *tasks;
+    act_cb       *cb;
+    void         *arg;
+};
+
+static void on_created(int err, const struct task *task, void *arg)
+{
+    struct create   *c = arg;
+    struct tasks    *t = c->tasks;
+    enum act_outcome outcome = ACT_AWAY;
+
+    t->creates--;
+    if (err == 0) {
+        FAULT_POINT("after-commit");
+        publisher_kick(t->publisher, task);
+        outcome = ACT_DONE;
+    } else if (err == ERR_EXISTS) {
+        outcome = ACT_REPEAT;
+    }
+    count_outcome(t, outcome);
+    c->cb(outcome, outcome == ACT_AWAY ? NULL : task, NULL, c->arg);
+    free(c);
+    tasks_end_if_idle(t);
+}
+
+int tasks_create(struct tasks *t, const struct new_task *n, act_cb *cb, void *arg)
+{
+    struct create *c;
+    struct task    task;
+    struct event   event;
+    int            err;
+
+    if (t->is_closing)
+        return ERR_BUSY;
+    c = mem_new(struct create);
+    *c = (struct create){ .tasks = t, .cb = cb, .arg = arg };
+    transition_create(n, &task, &event);
+    err = store_create(t->store, &task, &event, on_created, c);
+    task_deinit(&task);
+    event_deinit(&event);
+    if (err != 0) {
+        free(c);
+        return err;
+    }
+    t->creates++;
+    return 0;
+}
+
+/* --- the end --- */
+
+static void on_retry_closed(uv_handle_t *handle)
+{
+    struct tasks *t = handle->data;
+
+    t->is_timer_closed = true;
+    tasks_end_if_idle(t);
+}
+
+void tasks_close(struct tasks *t, void (*cb)(void *arg), void *arg)
+{
+    struct list  due = LIST_INIT(due);
+    struct list *node;
+    struct line *l;
+    struct line *next;
+
+    assert(!t->is_closing);
+    t->is_closing = true;
+    t->on_closed = cb;
+    t->closed_arg = arg;
+    uv_close((uv_handle_t *)&t->retry, on_retry_closed);
+    HASH_ITER (hh, t->lines, l, next) {
+        struct list *at = l->jobs.next;        /* the first may be under way in the store */
+
+        if (list_is_empty(&l->late))
+            at = at->next;
+        while (at != &l->jobs) {
+            struct list *after = at->next;
+
+            job_done(l, container_of(at, struct job, node), ACT_AWAY, NULL);
+            at = after;
+        }
+    }
+    list_splice(&due, &t->late);
+    while ((node = list_take_first(&due)) != NULL)
+        line_run(container_of(node, struct line, late));
+}
