@@ -1,0 +1,312 @@
+/* api.c -- a request comes in, is checked, and is handed to the row that answers it.
+ *
+ * The order of the checks is the order of what a stranger may learn: is there such a path,
+ * does it take the method, who are you, may you, is the body one, and only then what the
+ * handler says. Two keys, two doors: tokens of people open /api, tokens made from the cluster
+ * secret open /internal, and neither opens the other.
+ *
+ * A call never watches its client: a POST whose sender has gone is finished all the same. */
+#include "taskd/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "taskd/api_call.h"
+
+#define METRICS_BYTES_MAX ((size_t)8 << 20)
+#define CLUSTER_AUDIENCE  "taskd"
+#define CLUSTER_EXP_MAX_S 65                   /* a minute, and clocks that differ a little */
+
+struct api {
+    struct api_parts    parts;
+    struct http_server *server, *metrics_server;
+    size_t              calls;
+    bool                is_closing;
+    struct metric      *unauthorized;
+};
+
+static void call_free(struct call *c)
+{
+    struct api *a = c->api;
+
+    json_decref(c->body);
+    json_decref(c->answer);
+    buf_deinit(&c->text);
+    task_deinit(&c->task);
+    for (size_t i = 0; i < sizeof(c->texts) / sizeof(c->texts[0]); i++)
+        free(c->texts[i]);
+    free(c->act_key);
+    free(c);
+    a->calls--;
+    if (a->is_closing && a->calls == 0)
+        free(a);
+}
+
+void call_send(struct call *c, int status, const char *content_type)
+{
+    struct http_header headers[5];
+    size_t             n = 0;
+    struct rcbuf      *body = c->text.len > 0 ? buf_rcbuf(&c->text) : NULL;
+
+    headers[n++] = (struct http_header){ SLICE("Cache-Control"), SLICE("no-store") };
+    if (c->etag[0] != '\0')
+        headers[n++] = (struct http_header){ SLICE("ETag"), slice_of(c->etag) };
+    if (c->location[0] != '\0')
+        headers[n++] = (struct http_header){ SLICE("Location"), slice_of(c->location) };
+    if (status == 401)
+        headers[n++] = (struct http_header){ SLICE("WWW-Authenticate"), SLICE("Bearer") };
+    if (status == 503)
+        headers[n++] = (struct http_header){ SLICE("Retry-After"), SLICE("1") };
+    http_request_answer(c->request, &(struct http_answer){
+        .status = status, .content_type = body != NULL ? content_type : NULL,
+        .headers = headers, .header_count = n, .body = body });
+    rcbuf_unref(body);
+    call_free(c);
+}
+
+void request_problem(struct http_request *r, enum error_code code, const char *detail,
+                     const char *allow)
+{
+    const struct error_spec *e = error_spec(code);
+    struct http_header       headers[2];
+    size_t                   n = 0;
+    struct buf               body;
+    struct rcbuf            *bytes;
+
+    buf_init(&body, 4096);
+    buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
+               e->text, e->http, e->code);
+    if (detail != NULL) {
+        buf_append_text(&body, ",\"detail\":");
+        buf_append_json(&body, slice_of(detail));
+    }
+    buf_append_char(&body, '}');
+    if (allow != NULL)
+        headers[n++] = (struct http_header){ SLICE("Allow"), slice_of(allow) };
+    if (e->http == 401)
+        headers[n++] = (struct http_header){ SLICE("WWW-Authenticate"), SLICE("Bearer") };
+    bytes = buf_rcbuf(&body);
+    http_request_answer(r, &(struct http_answer){
+        .status = e->http, .content_type = "application/problem+json", .headers = headers,
+        .header_count = n, .body = bytes });
+    rcbuf_unref(bytes);
+    buf_deinit(&body);
+}
+
+/* --- who asks --- */
+
+static struct slice bearer_of(const struct http_request *r)
+{
+    struct slice value = http_request_header(r, "Authorization");
+    struct slice scheme = slice_cut(&value, ' ');
+
+    if (!slice_is_nocase(scheme, "Bearer"))
+        return (struct slice){ NULL, 0 };
+    while (value.len > 0 && value.data[0] == ' ')
+        value = slice_from(value, 1);
+    return value;
+}
+
+/* Returns ERROR_COUNT where the caller may come in, else why not. */
+static enum error_code authenticate(const struct api *a, const struct route *route,
+                                    const struct http_request *r, struct claims *out)
+{
+    const struct jwt_key *key = route->auth == ROUTE_CLUSTER ? a->parts.cluster_key
+                                                             : a->parts.user_key;
+    struct slice          token = bearer_of(r);
+    int64_t               now_s = clock_wall_ms() / 1000;
+    int                   err;
+
+    if (route->auth == ROUTE_OPEN)
+        return ERROR_COUNT;
+    err = token.len == 0 ? ERR_TOKEN : jwt_verify(key, token, now_s, out);
+    if (err == 0 && route->auth == ROUTE_CLUSTER &&
+        (strcmp(out->aud, CLUSTER_AUDIENCE) != 0 || out->exp_s > now_s + CLUSTER_EXP_MAX_S))
+        err = ERR_TOKEN;
+    if (err != 0) {
+        metric_inc(a->unauthorized);
+        return err == ERR_EXPIRED ? ERROR_TOKEN_EXPIRED : ERROR_UNAUTHORIZED;
+    }
+    return route->auth == ROUTE_ADMIN && !out->is_admin ? ERROR_FORBIDDEN : ERROR_COUNT;
+}
+
+/* --- what was sent --- */
+
+static bool is_json(struct slice content_type)
+{
+    struct slice rest = content_type;
+    struct slice type = slice_cut(&rest, ';');
+
+    while (type.len > 0 && type.data[type.len - 1] == ' ')
+        type.len--;
+    return slice_is_nocase(type, "application/json");
+}
+
+/* Parse the body. Returns ERROR_COUNT, or what is wrong with it. */
+static enum error_code read_body(struct call *c, struct buf *why)
+{
+    struct http_request *r = c->request;
+
+    if (http_request_header(r, "Content-Length").data == NULL &&
+        http_request_header(r, "Transfer-Encoding").data == NULL)
+        return ERROR_LENGTH;
+    if (!is_json(http_request_header(r, "Content-Type")))
+        return ERROR_MEDIA_TYPE;
+    c->body = json_parse(http_request_body(r), why);
+    if (c->body == NULL)
+        return ERROR_BAD_REQUEST;
+    if (!json_is_object(c->body)) {
+        buf_append_text(why, "The body must be a JSON object");
+        return ERROR_BAD_REQUEST;
+    }
+    return ERROR_COUNT;
+}
+
+static void call_begin(struct call *c)
+{
+    enum error_code problem = ERROR_COUNT;
+    struct buf      why;
+
+    buf_init(&why, 1024);
+    if (c->route->flags & ROUTE_BODY)
+        problem = read_body(c, &why);
+    if (problem != ERROR_COUNT)
+        call_problem(c, problem, why.data);
+    else if ((c->route->flags & ROUTE_KEYED) &&
+             http_request_header(c->request, "Idempotency-Key").data != NULL)
+        call_run_keyed(c);
+    else
+        c->route->handle(c);
+    buf_deinit(&why);
+}
+
+static void on_request(struct http_request *r, void *arg)
+{
+    struct api         *a = arg;
+    struct call        *c;
+    const struct route *route;
+    struct buf          allow;
+    bool                is_known;
+    enum error_code     problem;
+
+    c = mem_new(struct call);
+    c->api = a;
+    c->parts = &a->parts;
+    c->request = r;
+    c->act_key = mem_strdup("");
+    buf_init(&c->text, CALL_ANSWER_MAX);
+    task_init(&c->task);
+    a->calls++;
+    buf_init(&allow, 256);
+    route = route_find(http_request_method(r), http_request_path(r), c->params, &is_known, &allow);
+    problem = route != NULL ? authenticate(a, route, r, &c->claims)
+                            : is_known ? ERROR_METHOD : ERROR_NOT_FOUND;
+    if (problem == ERROR_COUNT) {
+        c->route = route;
+        call_begin(c);
+    } else {
+        request_problem(r, problem, NULL, problem == ERROR_METHOD ? allow.data : NULL);
+        call_free(c);
+    }
+    buf_deinit(&allow);
+}
+
+/* A body that is too large is refused before it is sent. */
+static void on_head(struct http_request *r, void *arg)
+{
+    struct slice       length = http_request_header(r, "Content-Length");
+    unsigned long long n;
+    char               text[24];
+
+    (void)arg;
+    if (length.data == NULL)
+        return;
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARG(length));
+    n = strtoull(text, NULL, 10);
+    if (n > CALL_BODY_MAX)
+        request_problem(r, ERROR_TOO_LARGE, NULL, NULL);
+}
+
+static void on_metrics(struct http_request *r, void *arg)
+{
+    struct api *a = arg;
+    struct buf  page;
+
+    if (!slice_is(http_request_path(r), "/metrics")) {
+        request_problem(r, ERROR_NOT_FOUND, NULL, NULL);
+        return;
+    }
+    if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD) {
+        request_problem(r, ERROR_METHOD, NULL, "GET, HEAD");
+        return;
+    }
+    buf_init(&page, METRICS_BYTES_MAX);
+    metrics_print(a->parts.metrics, &page);
+    http_request_answer_text(r, 200, METRICS_CONTENT_TYPE, buf_peek(&page));
+    buf_deinit(&page);
+}
+
+static const struct http_server_handlers HANDLERS = { .on_head = on_head,
+                                                      .on_request = on_request };
+static const struct http_server_handlers METRICS_HANDLERS = { .on_request = on_metrics };
+
+static double read_calls(void *arg)
+{
+    return (double)((struct api *)arg)->calls;
+}
+
+struct api *api_new(const struct api_parts *parts)
+{
+    struct api *a = mem_new(struct api);
+
+    a->parts = *parts;
+    a->unauthorized = metrics_counter(parts->metrics, "taskwire_unauthorized_total", NULL,
+                                      "Requests without a token that opens their door");
+    metrics_read(parts->metrics, "taskwire_api_calls", NULL, "Requests under way", read_calls, a);
+    a->server = http_server_new(parts->net, "api", &HTTP_SERVER_DEFAULTS, &HANDLERS, a,
+                                parts->metrics);
+    a->metrics_server = http_server_new(parts->net, "metrics", &HTTP_SERVER_DEFAULTS,
+                                        &METRICS_HANDLERS, a, parts->metrics);
+    return a;
+}
+
+int api_listen(struct api *a, const char *address, int port, int *out_port)
+{
+    int err = http_server_listen(a->server, address, port);
+
+    *out_port = err == 0 ? http_server_port(a->server) : 0;
+    return err;
+}
+
+int api_listen_metrics(struct api *a, const char *address, int port, int *out_port)
+{
+    int err = http_server_listen(a->metrics_server, address, port);
+
+    *out_port = err == 0 ? http_server_port(a->metrics_server) : 0;
+    return err;
+}
+
+void api_drain(struct api *a)
+{
+    http_server_drain(a->server);
+    http_server_drain(a->metrics_server);
+}
+
+void api_close(struct api *a)
+{
+    http_server_close(a->server);
+    http_server_close(a->metrics_server);
+    a->is_closing = true;
+    if (a->calls == 0)
+        free(a);
+}
+
+size_t api_calls(const struct api *a)
+{
+    return a->calls;
+}

@@ -1,0 +1,151 @@
+/* health.c -- a question to each dependency every second; an answer that does not come
+ * within two of them counts as none.
+ *
+ * The store's question is one that is worth asking anyway: how much waits in the outbox.
+ * Probes of load balancers only read what is known, so that a thousand of them cost what one
+ * does. */
+#include "taskd/health.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+
+#define ASK_EVERY_MS 1000
+#define STALE_MS     2500
+
+struct health {
+    uv_timer_t    timer;
+    uv_loop_t    *loop;
+    struct store *store;
+    struct redis *redis;
+    uint64_t      store_at_ms, redis_at_ms;    /* of the last good answer */
+    int64_t       unpublished;
+    unsigned      asked;                       /* answers under way */
+    bool          store_asked, redis_asked, redis_was_up;
+    bool          is_draining, is_closing, is_timer_closed;
+};
+
+static void end_if_idle(struct health *h)
+{
+    if (h->is_closing && h->is_timer_closed && h->asked == 0)
+        free(h);
+}
+
+static void on_count(int err, int64_t n, void *arg)
+{
+    struct health *h = arg;
+
+    h->asked--;
+    h->store_asked = false;
+    if (err == 0) {
+        h->store_at_ms = uv_now(h->loop);
+        h->unpublished = n;
+    }
+    end_if_idle(h);
+}
+
+static void on_ping(int err, const struct redis_reply *reply, void *arg)
+{
+    struct health *h = arg;
+
+    (void)reply;
+    h->asked--;
+    h->redis_asked = false;
+    if (err == 0) {
+        h->redis_at_ms = uv_now(h->loop);
+        h->redis_was_up = true;
+    }
+    end_if_idle(h);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct health *h = timer->data;
+
+    if (!h->store_asked && store_unpublished_count(h->store, on_count, h) == 0) {
+        h->store_asked = true;
+        h->asked++;
+    }
+    if (!h->redis_asked && redis_call(h->redis, on_ping, h, "PING", NULL) == 0) {
+        h->redis_asked = true;
+        h->asked++;
+    }
+}
+
+bool health_store_ok(const struct health *h)
+{
+    return store_is_up(h->store) && h->store_at_ms != 0 &&
+           uv_now(h->loop) - h->store_at_ms < STALE_MS;
+}
+
+bool health_redis_ok(const struct health *h)
+{
+    return redis_is_up(h->redis) && h->redis_at_ms != 0 &&
+           uv_now(h->loop) - h->redis_at_ms < STALE_MS;
+}
+
+bool health_is_ready(const struct health *h)
+{
+    return !h->is_draining && h->redis_was_up && health_store_ok(h);
+}
+
+int64_t health_unpublished(const struct health *h)
+{
+    return h->unpublished;
+}
+
+void health_drain(struct health *h)
+{
+    h->is_draining = true;
+}
+
+static double read_unpublished(void *arg)
+{
+    return (double)((struct health *)arg)->unpublished;
+}
+
+static double read_store(void *arg)
+{
+    return health_store_ok(arg) ? 1 : 0;
+}
+
+static double read_redis(void *arg)
+{
+    return health_redis_ok(arg) ? 1 : 0;
+}
+
+struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *redis,
+                          struct metrics *m)
+{
+    static const char NAME[] = "taskwire_dependency_up";
+    static const char HELP[] = "1 where the dependency answered within the last seconds";
+    struct health    *h = mem_new(struct health);
+
+    h->loop = loop;
+    h->store = store;
+    h->redis = redis;
+    metrics_read(m, "taskwire_outbox_unpublished", NULL, "Tasks with transitions to publish",
+                 read_unpublished, h);
+    metrics_read(m, NAME, "dependency=\"store\"", HELP, read_store, h);
+    metrics_read(m, NAME, "dependency=\"redis\"", HELP, read_redis, h);
+    uv_timer_init(loop, &h->timer);
+    h->timer.data = h;
+    uv_timer_start(&h->timer, on_timer, 0, ASK_EVERY_MS);
+    return h;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct health *h = handle->data;
+
+    h->is_timer_closed = true;
+    end_if_idle(h);
+}
+
+void health_close(struct health *h)
+{
+    if (h->is_closing)
+        return;
+    h->is_closing = true;
+    uv_close((uv_handle_t *)&h->timer, on_timer_closed);
+}

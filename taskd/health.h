@@ -1,0 +1,30 @@
+/* health.h -- do the things that we need answer? Asked every second, told at once.
+ *
+ * Ready means that REST can be answered: the store is there, and Redis was, once. A Redis
+ * that went away makes the service degraded, not unready: what is stored meanwhile is
+ * published when it is back, and taking every replica out of service would help nobody. On
+ * the loop. */
+#ifndef TASKWIRE_TASKD_HEALTH_H
+#define TASKWIRE_TASKD_HEALTH_H
+
+#include "common/metrics.h"
+#include "common/redis.h"
+#include "taskd/store.h"
+
+struct health;
+
+struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *redis,
+                          struct metrics *m);
+
+/* Forget about it; the memory goes when the answers under way have come. */
+void health_close(struct health *h);
+
+bool    health_store_ok(const struct health *h);
+bool    health_redis_ok(const struct health *h);
+bool    health_is_ready(const struct health *h);
+int64_t health_unpublished(const struct health *h);   /* tasks marked unpublished, a second ago */
+
+/* From now on not ready: the service is on its way out. */
+void health_drain(struct health *h);
+
+#endif

@@ -1,0 +1,264 @@
+/* main.c -- taskd: settings, resources, run, and the same backwards.
+ *
+ * Everything happens on one loop; what blocks, the store's own threads do. On SIGTERM it is
+ * not ready at once, takes no new connections, finishes what it began, and ends with an
+ * empty loop: a second signal ends it on the spot. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "taskd/api.h"
+#include "taskd/settings.h"
+
+#ifndef TASKWIRE_VERSION
+#define TASKWIRE_VERSION "unknown"
+#endif
+
+#define STORE_QUEUE_MAX   20000
+#define STORE_THREADS     8
+#define REDIS_PENDING_MAX 50000
+#define REDIS_TIMEOUT_MS  5000
+#define STOP_TICK_MS      10
+
+struct taskd {
+    uv_loop_t         loop;
+    struct settings   settings;
+    struct net       *net;
+    struct metrics   *metrics;
+    struct redis     *redis;
+    struct store     *store;
+    struct publisher *publisher;
+    struct tasks     *tasks;
+    struct ingest    *ingest;
+    struct health    *health;
+    struct api       *api;
+    uv_signal_t       on_term, on_int;
+    uv_timer_t        stop;
+    bool              is_stopping, knows_aof;
+};
+
+/* --- Redis --- */
+
+static void on_persistence(int err, const struct redis_reply *reply, void *arg)
+{
+    struct slice info = redis_reply_text(reply);
+
+    (void)arg;
+    if (err == 0 && memmem(info.data, info.len, "aof_enabled:0", 13) != NULL)
+        log_warn("redis-forgets", LOG_TEXT("why", "it runs without an append-only file; inputs "
+                 "that were not handled yet are lost if it restarts"));
+}
+
+static void on_redis_state(struct redis *r, bool is_up, void *arg)
+{
+    struct taskd *d = arg;
+
+    if (d->publisher != NULL && !d->is_stopping)
+        publisher_link_changed(d->publisher, is_up);
+    if (is_up && !d->knows_aof)
+        d->knows_aof = redis_call(r, on_persistence, d, "INFO", "persistence", NULL) == 0;
+}
+
+static void on_store_state(bool is_up, void *arg)
+{
+    (void)arg;
+    if (is_up)
+        log_info("store-up", LOG_TEXT("why", "it answers"));
+    else
+        log_error("store-down", LOG_TEXT("why", "it does not answer; it is asked until it does"));
+}
+
+/* --- the end --- */
+
+static void close_loop_handles(struct taskd *d)
+{
+    uv_close((uv_handle_t *)&d->on_term, NULL);
+    uv_close((uv_handle_t *)&d->on_int, NULL);
+    uv_close((uv_handle_t *)&d->stop, NULL);
+}
+
+static void on_store_closed(void *arg)
+{
+    struct taskd *d = arg;
+
+    redis_close(d->redis);
+    net_close(d->net);
+    close_loop_handles(d);
+}
+
+static void on_publisher_closed(void *arg)
+{
+    struct taskd *d = arg;
+
+    store_close(d->store, on_store_closed, d);
+}
+
+static void on_tasks_closed(void *arg)
+{
+    struct taskd *d = arg;
+
+    publisher_close(d->publisher, on_publisher_closed, d);
+}
+
+/* Requests under way wait for the store and for Redis alone, never for their clients. */
+static void on_stop_tick(uv_timer_t *timer)
+{
+    struct taskd *d = timer->data;
+
+    if (api_calls(d->api) > 0)
+        return;
+    uv_timer_stop(timer);
+    api_close(d->api);
+    health_close(d->health);
+    tasks_close(d->tasks, on_tasks_closed, d);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct taskd *d = handle->data;
+
+    if (d->is_stopping)
+        _Exit(EXIT_FAILURE);
+    d->is_stopping = true;
+    log_info("stopping", LOG_NUM("signal", number));
+    health_drain(d->health);
+    api_drain(d->api);
+    ingest_close(d->ingest);
+    uv_timer_start(&d->stop, on_stop_tick, 0, STOP_TICK_MS);
+}
+
+/* --- the beginning --- */
+
+static int open_store(struct taskd *d)
+{
+    struct store_options o = { .url = d->settings.store_url, .queue_max = STORE_QUEUE_MAX,
+                               .threads = STORE_THREADS, .on_state = on_store_state, .arg = d };
+    struct buf           why;
+    int                  err;
+
+    buf_init(&why, 1024);
+    err = store_open(&d->loop, &o, d->metrics, &d->store, &why);
+    if (err != 0)
+        fprintf(stderr, "taskd: the store cannot be opened: %s\n",
+                why.data != NULL ? why.data : err_text(err));
+    buf_deinit(&why);
+    return err;
+}
+
+static void make_parts(struct taskd *d)
+{
+    struct redis_options  redis = { .url = d->settings.redis_url, .name = "taskd",
+                                    .pending_max = REDIS_PENDING_MAX,
+                                    .timeout_ms = REDIS_TIMEOUT_MS, .on_state = on_redis_state,
+                                    .arg = d };
+    struct ingest_options ingest = { .redis_url = d->settings.redis_url };
+
+    d->redis = redis_new(&d->loop, &redis);
+    if (d->redis == NULL) {
+        fprintf(stderr, "taskd: REDIS_URL is not of the form redis://host:port.\n");
+        exit(EXIT_FAILURE);
+    }
+    d->publisher = publisher_new(&d->loop, d->store, d->redis, d->metrics);
+    d->tasks = tasks_new(&d->loop, d->store, d->publisher, d->metrics);
+    d->health = health_new(&d->loop, d->store, d->redis, d->metrics);
+    ingest.redis = d->redis;
+    d->ingest = ingest_new(&d->loop, &ingest, d->tasks, d->metrics);
+    d->api = api_new(&(struct api_parts){
+        .loop = &d->loop, .net = d->net, .store = d->store, .redis = d->redis,
+        .publisher = d->publisher, .tasks = d->tasks, .ingest = d->ingest, .health = d->health,
+        .metrics = d->metrics, .user_key = d->settings.user_key,
+        .cluster_key = d->settings.cluster_key });
+}
+
+static void listen_or_exit(const char *what, int err, const char *address, int64_t port)
+{
+    if (err == 0)
+        return;
+    fprintf(stderr, "taskd: cannot listen on %s port %lld for %s: %s\n", address,
+            (long long)port, what, err_text(err));
+    exit(EXIT_FAILURE);                        /* nothing was begun that an exit would hurt */
+}
+
+static void start_listening(struct taskd *d)
+{
+    const struct settings *s = &d->settings;
+    int                    port;
+    int                    metrics_port = 0;
+
+    listen_or_exit("REST", api_listen(d->api, s->bind_address, (int)s->port, &port),
+                   s->bind_address, s->port);
+    if (s->metrics_port != 0)
+        listen_or_exit("metrics", api_listen_metrics(d->api, s->metrics_bind_address,
+                                                     (int)s->metrics_port, &metrics_port),
+                       s->metrics_bind_address, s->metrics_port);
+    log_info("listening", LOG_TEXT("address", s->bind_address), LOG_NUM("port", port),
+             LOG_NUM("metrics_port", metrics_port), LOG_TEXT("version", TASKWIRE_VERSION));
+}
+
+static void watch_signals(struct taskd *d)
+{
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&d->loop, &d->on_term);
+    uv_signal_init(&d->loop, &d->on_int);
+    uv_timer_init(&d->loop, &d->stop);
+    d->on_term.data = d->on_int.data = d->stop.data = d;
+    uv_signal_start(&d->on_term, on_signal, SIGTERM);
+    uv_signal_start(&d->on_int, on_signal, SIGINT);
+}
+
+static int run(struct taskd *d)
+{
+    int err;
+
+    uv_loop_init(&d->loop);
+    d->net = net_new(&d->loop);
+    d->metrics = metrics_new();
+    if (open_store(d) != 0)
+        return EXIT_FAILURE;
+    make_parts(d);
+    start_listening(d);
+    watch_signals(d);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    err = uv_loop_close(&d->loop);
+    metrics_free(d->metrics);
+    settings_deinit(&d->settings);
+    log_info("stopped", LOG_NUM("loop", err));
+    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int usage(FILE *to, int code)
+{
+    fprintf(to, "usage: taskd [--settings | --version | --help]\n"
+                "taskd owns the tasks. It is set up by environment variables: --settings.\n");
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct taskd d;
+    struct buf          problems;
+
+    if (argc > 1 && strcmp(argv[1], "--settings") == 0) {
+        settings_print(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("taskd %s\n", TASKWIRE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1)
+        return usage(strcmp(argv[1], "--help") == 0 ? stdout : stderr,
+                     strcmp(argv[1], "--help") == 0 ? EXIT_SUCCESS : 2);
+    buf_init(&problems, 65536);
+    if (settings_load(&d.settings, &problems) != 0) {
+        fprintf(stderr, "taskd cannot start:\n%s", problems.data);
+        buf_deinit(&problems);
+        return 2;
+    }
+    buf_deinit(&problems);
+    log_setup("taskd", d.settings.log_level, d.settings.log_format);
+    return run(&d);
+}

@@ -1,0 +1,120 @@
+/* settings.c -- taskd's settings: one table, and the few rules that no table can say.
+ *
+ * All problems are found in one go, so that whoever sets a service up is not sent back for
+ * each. No sentence here ever holds a secret. */
+#include "taskd/settings.h"
+
+#include <string.h>
+
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/http.h"
+
+#define REDIS_PORT 6379
+
+static const struct conf_row ROWS[] = {
+    CONF_TEXT("REDIS_URL", "redis://127.0.0.1:6379", struct settings, redis_url,
+              "Redis: redis://[user:password@]host:port[/db]"),
+    CONF_TEXT("STORE_URL", "sqlite:taskwire.db", struct settings, store_url,
+              "where tasks live: sqlite:PATH or mongodb://.../DATABASE"),
+    CONF_SECRET("JWT_SECRET", struct settings, jwt_secret,
+                "HS256 secret of people's tokens, 32 bytes at least (or JWT_PUBLIC_KEY_FILE)"),
+    CONF_SECRET("JWT_PUBLIC_KEY", struct settings, jwt_public_key,
+                "PEM key (RSA or P-256) of people's tokens; usually as JWT_PUBLIC_KEY_FILE"),
+    CONF_SECRET("CLUSTER_SECRET", struct settings, cluster_secret,
+                "authenticates gateways, 32 bytes at least; never the same as JWT_SECRET"),
+    CONF_TEXT("BIND_ADDRESS", "127.0.0.1", struct settings, bind_address,
+              "address of REST and /internal"),
+    CONF_NUM("PORT", "3001", 0, 65535, struct settings, port,
+             "port of REST and /internal; 0: a free one"),
+    CONF_TEXT("METRICS_BIND_ADDRESS", "127.0.0.1", struct settings, metrics_bind_address,
+              "address of /metrics"),
+    CONF_NUM("METRICS_PORT", "9301", 0, 65535, struct settings, metrics_port,
+             "port of /metrics; 0: off"),
+    CONF_TEXT("LOG_LEVEL", "info", struct settings, log_level_text, "debug, info, warn or error"),
+    CONF_TEXT("LOG_FORMAT", "kv", struct settings, log_format_text, "kv or json"),
+};
+#define ROW_COUNT (sizeof(ROWS) / sizeof(ROWS[0]))
+
+static void problem(struct buf *problems, const char *sentence)
+{
+    buf_append_text(problems, sentence);
+    buf_append_char(problems, '\n');
+}
+
+static struct jwt_key *key_of(const char *name, struct jwt_key *key, const struct buf *why,
+                              struct buf *problems)
+{
+    if (key == NULL)
+        buf_printf(problems, "%s: %s\n", name, why->data != NULL ? why->data : "cannot be used");
+    return key;
+}
+
+static void load_keys(struct settings *s, struct buf *problems)
+{
+    struct buf why;
+
+    buf_init(&why, 1024);
+    if (s->jwt_secret != NULL && s->jwt_public_key != NULL)
+        problem(problems, "JWT_SECRET and JWT_PUBLIC_KEY_FILE are both set; choose one.");
+    else if (s->jwt_secret != NULL)
+        s->user_key = key_of("JWT_SECRET", jwt_key_from_secret(slice_of(s->jwt_secret), &why),
+                             &why, problems);
+    else if (s->jwt_public_key != NULL)
+        s->user_key = key_of("JWT_PUBLIC_KEY_FILE",
+                             jwt_key_from_pem(slice_of(s->jwt_public_key), &why), &why, problems);
+    else
+        problem(problems, "JWT_SECRET is missing (or JWT_PUBLIC_KEY_FILE): it checks who asks.");
+    buf_reset(&why);
+    if (s->cluster_secret == NULL)
+        problem(problems, "CLUSTER_SECRET is missing: it tells gateways from strangers.");
+    else
+        s->cluster_key = key_of("CLUSTER_SECRET",
+                                jwt_key_from_secret(slice_of(s->cluster_secret), &why), &why,
+                                problems);
+    if (s->jwt_secret != NULL && s->cluster_secret != NULL &&
+        strcmp(s->jwt_secret, s->cluster_secret) == 0)
+        problem(problems, "JWT_SECRET and CLUSTER_SECRET are equal; people could pass for "
+                          "gateways. Give them different values.");
+    buf_deinit(&why);
+}
+
+static void check_redis(const struct settings *s, struct buf *problems)
+{
+    struct http_url url;
+
+    if (s->redis_url == NULL)
+        return;
+    if (strchr(s->redis_url, ',') != NULL)
+        problem(problems, "REDIS_URL names several servers; this version shares orgs out over "
+                          "one alone. Name one.");
+    else if (http_url_parse(s->redis_url, REDIS_PORT, &url) != 0 || !slice_is(url.scheme, "redis"))
+        problem(problems, "REDIS_URL is not of the form redis://host:port.");
+}
+
+int settings_load(struct settings *out, struct buf *problems)
+{
+    size_t before = problems->len;
+
+    memset(out, 0, sizeof(*out));
+    (void)conf_load(ROWS, ROW_COUNT, out, problems);   /* what it finds is in `problems` */
+    if (out->log_level_text != NULL && log_level_parse(out->log_level_text, &out->log_level) != 0)
+        problem(problems, "LOG_LEVEL must be debug, info, warn or error.");
+    if (out->log_format_text != NULL &&
+        log_format_parse(out->log_format_text, &out->log_format) != 0)
+        problem(problems, "LOG_FORMAT must be kv or json.");
+    load_keys(out, problems);
+    check_redis(out, problems);
+    return problems->len == before ? 0 : ERR_INVALID;
+}
+
+void settings_deinit(struct settings *s)
+{
+    jwt_key_free(s->user_key);
+    jwt_key_free(s->cluster_key);
+}
+
+void settings_print(FILE *to)
+{
+    conf_print(ROWS, ROW_COUNT, to);
+}

@@ -1,0 +1,32 @@
+/* settings.h -- what taskd is told by its environment (SPEC I2). Read once, in main. */
+#ifndef TASKWIRE_TASKD_SETTINGS_H
+#define TASKWIRE_TASKD_SETTINGS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/buf.h"
+#include "common/jwt.h"
+#include "common/log.h"
+
+struct settings {
+    char   *redis_url, *store_url;
+    char   *jwt_secret, *jwt_public_key, *cluster_secret;
+    char   *bind_address, *metrics_bind_address;
+    int64_t port, metrics_port;
+    char   *log_level_text, *log_format_text;
+
+    enum log_level  log_level;
+    enum log_format log_format;
+    struct jwt_key *user_key;                  /* of people: opens /api */
+    struct jwt_key *cluster_key;               /* of gateways: opens /internal */
+};
+
+/* Returns 0, or ERR_INVALID with one line per problem. */
+int  settings_load(struct settings *out, struct buf *problems);
+void settings_deinit(struct settings *s);      /* the keys; texts live as long as the process */
+
+/* The table of settings, for people. */
+void settings_print(FILE *to);
+
+#endif
