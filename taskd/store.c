@@ -359,6 +359,8 @@ static const struct store_ops *ops_of_url(const char *url)
 {
     if (strncmp(url, "sqlite:", 7) == 0)
         return &store_sqlite_ops;
+    if (strncmp(url, "mongodb:", 8) == 0 || strncmp(url, "mongodb+srv:", 12) == 0)
+        return &store_mongo_ops;
     return NULL;
 }
 

@@ -1,0 +1,247 @@
+/* store_mongo_list.c -- pages of tasks, newest first.
+ *
+ * A page is read from one range for each of the scopes that the asker sees (the org's open tasks,
+ * their own private ones), each of them an index in page order, and merged here. `$or` over the two
+ * was rejected: not every server merges indexes in order, and a sort of everything is the price.
+ *
+ * Words are asked for in two steps, as in store_sqlite_list.c and for the same reasons: first among
+ * the newest WALK_MAX tasks of the range, which fills the page where many match; else by the index
+ * over words. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/mem.h"
+#include "taskd/store_mongo.h"
+#include "taskd/store_words.h"
+
+#define WALK_MAX 400                           /* tasks looked at for words before the index is asked */
+
+struct page {
+    struct mg_try             try;
+    const struct store_query *q;
+    struct words              words;
+    struct store_page         open, own;       /* the two scopes, each in page order */
+};
+
+static const char *time_name(const struct store_query *q)
+{
+    return q->sort == STORE_BY_UPDATED ? "updatedAt" : "createdAt";
+}
+
+static int64_t time_of(const struct store_query *q, const struct task *t)
+{
+    return q->sort == STORE_BY_UPDATED ? t->updated_at : t->created_at;
+}
+
+/* --- filters --- */
+
+/* Below (time, id): an older time, or the same time and a lower id. The bound on time alone comes
+ * first, so that the index range ends there. */
+static void append_cursor(bson_t *filter, const struct store_query *q)
+{
+    bson_oid_t id;
+    bson_t    *either;
+
+    if (q->after_id == NULL)
+        return;
+    bson_oid_init_from_string(&id, q->after_id);
+    either = BCON_NEW(time_name(q), "{", "$lte", BCON_DATE_TIME(q->after_time), "}",
+                      "$or", "[", "{", time_name(q), "{", "$lt", BCON_DATE_TIME(q->after_time),
+                      "}", "}", "{", "_id", "{", "$lt", BCON_OID(&id), "}", "}", "]");
+    bson_concat(filter, either);
+    bson_destroy(either);
+}
+
+static void append_filters(bson_t *filter, const struct store_query *q, bool is_private)
+{
+    BSON_APPEND_UTF8(filter, "orgId", q->org);
+    BSON_APPEND_BOOL(filter, "isPrivate", is_private);
+    if (q->status >= 0)
+        BSON_APPEND_UTF8(filter, "status", status_wire((enum status)q->status));
+    if (q->active >= 0)
+        BSON_APPEND_BOOL(filter, "active", q->active != 0);
+    if (is_private || q->creator != NULL)
+        BSON_APPEND_UTF8(filter, "createdBy", is_private ? q->sub : q->creator);
+    append_cursor(filter, q);
+}
+
+/* Every word begins one of the task's: `word <= x < word, its last byte one higher` within one
+ * element. Words are letters and digits, so an anchored pattern says the same, and servers
+ * make an index range of it. */
+static void append_words(bson_t *filter, const struct words *words)
+{
+    bson_t all;
+
+    if (words->count == 0)
+        return;
+    BSON_APPEND_ARRAY_BEGIN(filter, "$and", &all);
+    for (size_t i = 0; i < words->count; i++) {
+        char        storage[16], pattern[STORE_WORD_BYTES + 2] = "^";
+        const char *position;
+        bson_t      one;
+
+        memcpy(pattern + 1, words->items[i], strlen(words->items[i]) + 1);
+        bson_uint32_to_string((uint32_t)i, &position, storage, sizeof(storage));
+        BSON_APPEND_DOCUMENT_BEGIN(&all, position, &one);
+        BSON_APPEND_REGEX(&one, "words", pattern, "");
+        bson_append_document_end(&all, &one);
+    }
+    bson_append_array_end(filter, &all);
+}
+
+static void append_sort(bson_t *out, const char *name, const struct store_query *q)
+{
+    bson_t sort;
+
+    BSON_APPEND_DOCUMENT_BEGIN(out, name, &sort);
+    BSON_APPEND_INT32(&sort, time_name(q), -1);
+    BSON_APPEND_INT32(&sort, "_id", -1);
+    bson_append_document_end(out, &sort);
+}
+
+static void append_projection(bson_t *out, const char *name)
+{
+    bson_t fields;
+
+    BSON_APPEND_DOCUMENT_BEGIN(out, name, &fields);
+    BSON_APPEND_INT32(&fields, "events", 0);
+    BSON_APPEND_INT32(&fields, "words", 0);
+    bson_append_document_end(out, &fields);
+}
+
+/* --- reading a range --- */
+
+static int on_task(const bson_t *doc, void *arg)
+{
+    return mg_task_from_bson(doc, store_page_add(arg), NULL);
+}
+
+static void forget_tasks(void *arg)
+{
+    store_page_deinit(arg);
+}
+
+/* The range through an index: of pages, or (with words) of words. */
+static int find_range(struct page *p, bool is_private, struct store_page *out)
+{
+    bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+    struct mg_walk w = { .collection = p->try.s->tasks, .filter = &filter, .opts = &opts,
+                         .on_doc = on_task, .restart = forget_tasks, .arg = out };
+    int err;
+
+    append_filters(&filter, p->q, is_private);
+    append_words(&filter, &p->words);
+    append_sort(&opts, "sort", p->q);
+    append_projection(&opts, "projection");
+    BSON_APPEND_INT64(&opts, "limit", (int64_t)p->q->limit + 1);
+    BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
+    err = mg_walk(&p->try, &w);
+    bson_destroy(&filter);
+    bson_destroy(&opts);
+    return err;
+}
+
+static bson_t *begin_stage(bson_t *list, uint32_t at, bson_t *stage)
+{
+    char        storage[16];
+    const char *position;
+
+    bson_uint32_to_string(at, &position, storage, sizeof(storage));
+    BSON_APPEND_DOCUMENT_BEGIN(list, position, stage);
+    return stage;
+}
+
+/* Those of the newest WALK_MAX of the range that hold all words. */
+static int find_among_newest(struct page *p, bool is_private, struct store_page *out)
+{
+    bson_t pipeline = BSON_INITIALIZER, list, stage, part, opts = BSON_INITIALIZER;
+    struct mg_walk w = { .collection = p->try.s->tasks, .filter = &pipeline, .opts = &opts,
+                         .is_pipeline = true, .on_doc = on_task, .restart = forget_tasks,
+                         .arg = out };
+    int err;
+
+    BSON_APPEND_ARRAY_BEGIN(&pipeline, "pipeline", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(begin_stage(&list, 0, &stage), "$match", &part);
+    append_filters(&part, p->q, is_private);
+    bson_append_document_end(&stage, &part);
+    bson_append_document_end(&list, &stage);
+    append_sort(begin_stage(&list, 1, &stage), "$sort", p->q);
+    bson_append_document_end(&list, &stage);
+    BSON_APPEND_INT64(begin_stage(&list, 2, &stage), "$limit", WALK_MAX);
+    bson_append_document_end(&list, &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(begin_stage(&list, 3, &stage), "$match", &part);
+    append_words(&part, &p->words);
+    bson_append_document_end(&stage, &part);
+    bson_append_document_end(&list, &stage);
+    BSON_APPEND_INT64(begin_stage(&list, 4, &stage), "$limit", (int64_t)p->q->limit + 1);
+    bson_append_document_end(&list, &stage);
+    append_projection(begin_stage(&list, 5, &stage), "$project");
+    bson_append_document_end(&list, &stage);
+    bson_append_array_end(&pipeline, &list);
+    BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
+    err = mg_walk(&p->try, &w);
+    bson_destroy(&pipeline);
+    bson_destroy(&opts);
+    return err;
+}
+
+static int read_scope(struct page *p, bool is_private, struct store_page *out)
+{
+    int err;
+
+    if (p->words.count != 0) {
+        err = find_among_newest(p, is_private, out);
+        if (err != 0 || out->count > p->q->limit)
+            return err;
+        store_page_deinit(out);
+    }
+    return find_range(p, is_private, out);
+}
+
+/* --- merging --- */
+
+static bool comes_first(const struct store_query *q, const struct task *a, const struct task *b)
+{
+    if (time_of(q, a) != time_of(q, b))
+        return time_of(q, a) > time_of(q, b);
+    return strcmp(a->id, b->id) > 0;
+}
+
+static void merge(struct page *p, struct store_page *out)
+{
+    size_t i = 0, j = 0;
+
+    while (out->count < p->q->limit && (i < p->open.count || j < p->own.count)) {
+        bool takes_open = j == p->own.count
+            || (i < p->open.count && comes_first(p->q, &p->open.tasks[i], &p->own.tasks[j]));
+        struct task *from = takes_open ? &p->open.tasks[i++] : &p->own.tasks[j++];
+
+        *store_page_add(out) = *from;
+        task_init(from);                       /* moved */
+    }
+    out->has_more = i < p->open.count || j < p->own.count;
+}
+
+int mg_list(struct store_session *s, const struct store_query *q, struct store_page *out)
+{
+    struct page p = { .q = q };
+    /* Another's name as the creator: none of one's own private tasks is theirs. */
+    bool wants_own = q->scope != STORE_SCOPE_ORG && q->sub != NULL
+        && (q->creator == NULL || strcmp(q->creator, q->sub) == 0);
+    int err = 0;
+
+    if (!mg_begin(&p.try, s, false))
+        return ERR_STORE;
+    words_of_query(&p.words, q->words != NULL ? q->words : "");
+    if (q->scope != STORE_SCOPE_PRIVATE)
+        err = read_scope(&p, false, &p.open);
+    if (err == 0 && wants_own)
+        err = read_scope(&p, true, &p.own);
+    if (err == 0)
+        merge(&p, out);
+    store_page_deinit(&p.open);
+    store_page_deinit(&p.own);
+    words_deinit(&p.words);
+    return err;
+}
