@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/err.h"
@@ -39,6 +40,16 @@ static bool is_too_deep(struct slice text)
     return false;
 }
 
+/* jansson ends its sentence with what it stood at, a piece of the input, perhaps cut inside
+ * of a character: neither for logs nor for other people's JSON. The place says as much. */
+static void say_why(const json_error_t *error, struct buf *why)
+{
+    const char *quote = strstr(error->text, " near ");
+    size_t      len = quote != NULL ? (size_t)(quote - error->text) : strlen(error->text);
+
+    buf_printf(why, "%.*s at byte %d", (int)len, error->text, error->position);
+}
+
 json_t *json_parse(struct slice text, struct buf *why)
 {
     json_error_t error;
@@ -52,7 +63,7 @@ json_t *json_parse(struct slice text, struct buf *why)
     value = json_loadb(text.data != NULL ? text.data : "", text.len,
                        JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (value == NULL && why != NULL)
-        buf_printf(why, "%s at byte %d", error.text, error.position);
+        say_why(&error, why);
     return value;
 }
 

@@ -14,7 +14,8 @@
 #include "common/slice.h"
 
 /* Parse one JSON text: strict UTF-8, no duplicate keys, depth at most 64, nothing after it.
- * Returns a new reference, or NULL with the reason in `why` (may be NULL). */
+ * Returns a new reference, or NULL with the reason in `why` (may be NULL),
+ * which never quotes the text. */
 json_t *json_parse(struct slice text, struct buf *why);
 
 /* Append compact JSON. Returns 0, or ERR_TOO_BIG (nothing is added, the buf has failed). */

@@ -76,6 +76,20 @@ static void what_is_not_strict_json_is_refused_with_a_reason(void **state)
     buf_deinit(&why);
 }
 
+static void the_reason_never_quotes_the_text(void **state)
+{
+    struct buf why;
+
+    (void)state;
+    buf_init(&why, 1000);
+    assert_null(json_parse(SLICE("{\"secret\xc3\xa4\\xtoken\":1}"), &why));
+    assert_null(strstr(why.data, "secret"));
+    buf_reset(&why);
+    assert_null(json_parse(SLICE("{\"a\":hunter2}"), &why));
+    assert_string_equal(why.data, "invalid token at byte 11");
+    buf_deinit(&why);
+}
+
 static json_t *nested(int depth, const char *around)
 {
     struct buf text;
@@ -183,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_json_text_is_parsed),
+        cmocka_unit_test(the_reason_never_quotes_the_text),
         cmocka_unit_test(what_is_not_strict_json_is_refused_with_a_reason),
         cmocka_unit_test(depth_ends_at_sixty_four),
         cmocka_unit_test(brackets_in_strings_are_not_depth),
