@@ -27,7 +27,7 @@ static void on_frame(struct org *o, struct frame *f, void *arg)
     bool        tell_task = topics_admit(&a->topics, f);
 
     (void)o;
-    fanout_frame(&a->fanout, f, tell_task);
+    lines_tell(&a->lines, f, tell_task);
     boards_frame(&a->boards, f);
 }
 
@@ -348,9 +348,9 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     a->ns = sio_namespace_new(a->sio, "/", &NAMESPACE_HANDLERS, a);
     sources_init(&a->sources, loop, options->taskd);
     peers_init(&a->peers, loop);
-    fanout_init(&a->fanout, a->ns, &a->peers, options->metrics);
-    topics_init(&a->topics, &a->fanout, a->orgs, &a->sources, options->metrics);
-    boards_init(&a->boards, &a->fanout, &a->sources, options->metrics);
+    lines_init(&a->lines, a->ns, &a->peers, options->metrics);
+    topics_init(&a->topics, &a->lines, a->orgs, &a->sources, options->metrics);
+    boards_init(&a->boards, &a->lines, &a->sources, options->metrics);
     users_init(&a->users, options->joins_per_second);
     addresses_init(&a->addresses, options->connections_per_address);
     expiry_init(&a->expiry, clock_wall_ms() / 1000);

@@ -10,7 +10,7 @@
 #include "gateway/addresses.h"
 #include "gateway/boards.h"
 #include "gateway/expiry.h"
-#include "gateway/fanout.h"
+#include "gateway/lines.h"
 #include "gateway/features.h"
 #include "gateway/orgs.h"
 #include "gateway/origins.h"
@@ -41,7 +41,7 @@ struct app {
     struct sio_namespace *ns;
     struct orgs          *orgs;
     struct sources        sources;
-    struct fanout         fanout;
+    struct lines         lines;
     struct topics         topics;
     struct boards         boards;
     struct peers          peers;

@@ -53,10 +53,10 @@ struct board {
 static const struct source_handlers PAGE_HANDLERS;
 static const struct source_handlers OWN_HANDLERS;
 
-void boards_init(struct boards *bs, struct fanout *fanout, struct sources *sources,
+void boards_init(struct boards *bs, struct lines *lines, struct sources *sources,
                  struct metrics *m)
 {
-    *bs = (struct boards){ .fanout = fanout, .sources = sources };
+    *bs = (struct boards){ .lines = lines, .sources = sources };
     bs->joins = metrics_counter(m, "taskwire_dashboard_joins_total", NULL, "Dashboards joined.");
 }
 
@@ -211,7 +211,7 @@ static struct sio_message *message_of(struct board *b, const struct dash_part *p
 
     buf_init(&text, STATE_BYTES_MAX);
     dash_compose(page, own, &text);
-    m = sio_message_new(b->all->fanout->ns, buf_peek(&text), (struct slice){ NULL, 0 }, 0);
+    m = sio_message_new(b->all->lines->ns, buf_peek(&text), (struct slice){ NULL, 0 }, 0);
     buf_deinit(&text);
     return m;
 }
@@ -476,14 +476,14 @@ void boards_resync(struct boards *bs, struct org *o)
 
     room_dash(room, org_name(o));
     if (b == NULL) {
-        if (sio_room_size(bs->fanout->ns, slice_of(room)) == 0)
+        if (sio_room_size(bs->lines->ns, slice_of(room)) == 0)
             return;
         b = board_new(bs, o);
     }
     source_reset(&b->page);
     HASH_ITER(hh, b->owns, own, next)
         source_reset(&own->source);
-    sio_each_member(bs->fanout->ns, slice_of(room), member_take_out, b);
+    sio_each_member(bs->lines->ns, slice_of(room), member_take_out, b);
     if (!list_is_empty(&b->waiters))
         source_want(&b->page);
 }

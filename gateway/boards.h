@@ -6,7 +6,7 @@
 #ifndef TASKWIRE_GATEWAY_BOARDS_H
 #define TASKWIRE_GATEWAY_BOARDS_H
 
-#include "gateway/fanout.h"
+#include "gateway/lines.h"
 #include "gateway/orgs.h"
 #include "gateway/peer.h"
 #include "gateway/source.h"
@@ -14,13 +14,13 @@
 struct board;
 
 struct boards {
-    struct fanout  *fanout;
+    struct lines  *lines;
     struct sources *sources;
     struct board   *table;
     struct metric  *joins;
 };
 
-void boards_init(struct boards *bs, struct fanout *fanout, struct sources *sources,
+void boards_init(struct boards *bs, struct lines *lines, struct sources *sources,
                  struct metrics *m);
 
 /* Let go of everything: nobody is in any room, nobody waits. */
@@ -37,7 +37,7 @@ bool boards_has(const struct peer *p);
 /* A wait of this org has ended otherwise: is its board still good for something? */
 void boards_look(struct boards *bs, struct slice org);
 
-/* A frame was delivered: keep what is needed of it. Call it after fanout_frame. */
+/* A frame was delivered: keep what is needed of it. Call it after lines_tell. */
 void boards_frame(struct boards *bs, struct frame *f);
 
 /* Something of this org may have been missed: everybody gets a fresh state. */

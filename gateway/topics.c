@@ -57,10 +57,10 @@ bool task_id_is_well_formed(struct slice id)
     return true;
 }
 
-void topics_init(struct topics *ts, struct fanout *fanout, struct orgs *orgs,
+void topics_init(struct topics *ts, struct lines *lines, struct orgs *orgs,
                  struct sources *sources, struct metrics *m)
 {
-    *ts = (struct topics){ .fanout = fanout, .orgs = orgs, .sources = sources };
+    *ts = (struct topics){ .lines = lines, .orgs = orgs, .sources = sources };
     ts->gaps = metrics_counter(m, "taskwire_room_gaps_total", NULL,
                                "Rooms that had missed a transition and were told the truth.");
     ts->joins = metrics_counter(m, "taskwire_task_joins_total", NULL, "Tasks joined.");
@@ -70,7 +70,7 @@ static size_t topic_members(const struct topic *t)
 {
     char room[ROOM_MAX];
 
-    return sio_room_size(t->all->fanout->ns, room_task(room, slice_of(t->id)));
+    return sio_room_size(t->all->lines->ns, room_task(room, slice_of(t->id)));
 }
 
 /* --- life --- */
@@ -198,7 +198,7 @@ static struct sio_message *state_message(struct topic *t, const struct view *v)
 
     if (t->state_of != snapshot) {
         state_drop(t);
-        t->state = sio_message_new(t->all->fanout->ns, v->state, (struct slice){ NULL, 0 }, 0);
+        t->state = sio_message_new(t->all->lines->ns, v->state, (struct slice){ NULL, 0 }, 0);
         t->state_of = rcbuf_ref(snapshot);
     }
     return t->state;
@@ -233,7 +233,7 @@ static void tell_room(struct topic *t, struct slice json, void *arg)
     char room[ROOM_MAX];
 
     (void)arg;
-    fanout_say(t->all->fanout, room_task(room, slice_of(t->id)), json, 0);
+    lines_say(t->all->lines, room_task(room, slice_of(t->id)), json, 0);
 }
 
 /* The members fell behind: out with those who may not see it any more, then the truth. */
@@ -245,7 +245,7 @@ static void members_catch_up(struct topic *t, const struct view *v)
     now.seq = v->final;
     now.creator = slice_of(t->creator);
     if (t->is_private)
-        fanout_evict(t->all->fanout, &now, (struct slice){ NULL, 0 });
+        lines_evict(t->all->lines, &now, (struct slice){ NULL, 0 });
     t->is_lagging = false;
     if (t->told == v->final)
         return;                                /* they had missed nothing of this task */

@@ -7,7 +7,7 @@
 #ifndef TASKWIRE_GATEWAY_TOPICS_H
 #define TASKWIRE_GATEWAY_TOPICS_H
 
-#include "gateway/fanout.h"
+#include "gateway/lines.h"
 #include "gateway/orgs.h"
 #include "gateway/peer.h"
 #include "gateway/source.h"
@@ -15,14 +15,14 @@
 struct topic;
 
 struct topics {
-    struct fanout  *fanout;
+    struct lines  *lines;
     struct orgs    *orgs;
     struct sources *sources;
     struct topic   *table;
     struct metric  *gaps, *joins;
 };
 
-void topics_init(struct topics *ts, struct fanout *fanout, struct orgs *orgs,
+void topics_init(struct topics *ts, struct lines *lines, struct orgs *orgs,
                  struct sources *sources, struct metrics *m);
 
 /* Let go of everything: nobody is in any room, nobody waits. */

@@ -61,7 +61,7 @@ struct eio_options {
     size_t       queue_bytes_max;              /* queued for one session; past it: slow reader */
     size_t       packets_per_payload_max;      /* in one POST: 1024 */
     size_t       packets_per_poll_max;         /* in one answer to a GET: 16, which is all that
-                                                  python-engineio takes */
+                                                  python-engineio takes; 0: no limit */
     size_t       fragments_max;                /* of one websocket message; 0: no limit */
     bool         allow_polling, allow_websocket;
     const char **cors_origins;                 /* NULL-terminated exact origins; {"*"}: any; NULL: CORS off */

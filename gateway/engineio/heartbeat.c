@@ -3,8 +3,8 @@
  * A session waits for one thing at a time: the moment of its next ping, or the pong. The end of
  * a pong's time is counted from when its ping was due, not from when the loop got round to it,
  * so lateness does not add up: a client that asks interval + timeout after its handshake finds
- * the session gone. Two cases want mercy instead. Where a ping went out late because the loop
- * stood still, the pong's time counts from now; and where the loop stood still over the end of
+ * the session gone. Two cases want mercy instead. Where a ping went out very late because the
+ * loop stood still, the pong's time counts from now; and where the loop stood still over the end of
  * a pong's time (a suspended machine), the pong may be waiting in the socket, so the loop gets
  * one more moment to read it. */
 #include "gateway/engineio/heartbeat.h"
@@ -31,7 +31,8 @@ static void ping(struct eio_session *s, uint64_t due_ms)
 
     s->awaits_pong = true;
     s->has_more_time = false;
-    set(s, TIMER_PONG, (now - due_ms > timeout / 10 ? now : due_ms) + timeout);
+    /* A ping that is late leaves the client less time; less than half would be unfair. */
+    set(s, TIMER_PONG, (now - due_ms > timeout / 2 ? now : due_ms) + timeout);
     session_send_ping(s);
 }
 

@@ -84,11 +84,12 @@ void polling_want_flush(struct eio_session *s)
 
 void polling_flush(struct eio_session *s)
 {
+    size_t     most = s->server->options.packets_per_poll_max;
     struct buf payload;
 
     if (s->polling == NULL || s->polling->get == NULL || s->queue == NULL)
         return;
-    payload_take(s, s->server->options.packets_per_poll_max, &payload);
+    payload_take(s, most != 0 ? most : SIZE_MAX, &payload);
     polling_answer(s->polling, buf_peek(&payload));
     buf_deinit(&payload);
 }

@@ -1,9 +1,9 @@
-/* fanout.c -- see fanout.h.
+/* lines.c -- see lines.h.
  *
  * Nobody's rights are looked at here: the room's name carries them (DESIGN 3). The one
  * exception is an eviction, which is about members who are not the creator, and it stands
  * before everything else of its envelope. */
-#include "gateway/fanout.h"
+#include "gateway/lines.h"
 
 #include "gateway/rooms.h"
 
@@ -11,11 +11,11 @@
 #define KEY_COUNTS_ORG   1
 #define KEY_COUNTS_MINE  2
 
-void fanout_init(struct fanout *f, struct sio_namespace *ns, struct peers *peers,
+void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,
                  struct metrics *m)
 {
-    *f = (struct fanout){ .ns = ns, .peers = peers };
-    f->lines = metrics_counter(m, "taskwire_fanout_lines_total", NULL,
+    *f = (struct lines){ .ns = ns, .peers = peers };
+    f->told = metrics_counter(m, "taskwire_fanout_lines_total", NULL,
                                "Lines of envelopes said to a room with members.");
     f->seconds = metrics_histogram(m, "taskwire_fanout_seconds", NULL,
                                    "How long an envelope held the loop.");
@@ -31,7 +31,7 @@ static uint64_t hash(struct slice s)
     return h;
 }
 
-uint64_t fanout_key(struct slice json, struct slice task, bool is_mine)
+uint64_t lines_key(struct slice json, struct slice task, bool is_mine)
 {
     if (event_is(json, "dashboard:task_list_updated"))
         return hash(task) | KEY_ROW_MARK;
@@ -40,7 +40,7 @@ uint64_t fanout_key(struct slice json, struct slice task, bool is_mine)
     return 0;
 }
 
-void fanout_say(struct fanout *f, struct slice room, struct slice json, uint64_t key)
+void lines_say(struct lines *f, struct slice room, struct slice json, uint64_t key)
 {
     size_t              members = sio_room_size(f->ns, room);
     struct sio_message *m;
@@ -51,11 +51,11 @@ void fanout_say(struct fanout *f, struct slice room, struct slice json, uint64_t
     sio_broadcast(f->ns, room, m);
     sio_message_unref(m);
     f->peers->traffic.sent += members;
-    metric_inc(f->lines);
+    metric_inc(f->told);
 }
 
 struct eviction {
-    struct fanout        *fanout;
+    struct lines        *lines;
     const struct routing *routing;
     struct slice          room;
     struct sio_message   *message;
@@ -72,11 +72,11 @@ static void evict(struct sio_socket *s, void *arg)
     sio_leave(s, e->room);
 }
 
-void fanout_evict(struct fanout *f, const struct routing *r, struct slice json)
+void lines_evict(struct lines *f, const struct routing *r, struct slice json)
 {
     char            room[ROOM_MAX];
     struct buf      made;
-    struct eviction e = { .fanout = f, .routing = r, .room = room_task(room, r->task) };
+    struct eviction e = { .lines = f, .routing = r, .room = room_task(room, r->task) };
 
     if (sio_room_size(f->ns, e.room) == 0)
         return;
@@ -90,19 +90,19 @@ void fanout_evict(struct fanout *f, const struct routing *r, struct slice json)
     buf_deinit(&made);
 }
 
-static void say_line(struct fanout *f, const struct routing *r, struct slice to, struct slice json)
+static void say_line(struct lines *f, const struct routing *r, struct slice to, struct slice json)
 {
     char room[ROOM_MAX];
 
     if (slice_is(to, "dash") && r->org.len > 0)
-        fanout_say(f, room_dash(room, r->org), json, fanout_key(json, r->task, false));
+        lines_say(f, room_dash(room, r->org), json, lines_key(json, r->task, false));
     else if (slice_is(to, "mine") && r->org.len > 0 && r->creator.len > 0)
-        fanout_say(f, room_mine(room, r->org, r->creator), json, fanout_key(json, r->task, true));
+        lines_say(f, room_mine(room, r->org, r->creator), json, lines_key(json, r->task, true));
     else if (slice_starts(to, "user:"))
-        fanout_say(f, to, json, 0);
+        lines_say(f, to, json, 0);
 }
 
-void fanout_frame(struct fanout *f, const struct frame *frame, bool tell_task)
+void lines_tell(struct lines *f, const struct frame *frame, bool tell_task)
 {
     const struct routing *r = &frame->e.routing;
     struct slice          rest = frame->e.lines, to, json;
@@ -114,9 +114,9 @@ void fanout_frame(struct fanout *f, const struct frame *frame, bool tell_task)
             if (!tell_task)
                 continue;
             if (to.len == 4)
-                fanout_say(f, room_task(room, r->task), json, 0);
+                lines_say(f, room_task(room, r->task), json, 0);
             else
-                fanout_evict(f, r, json);
+                lines_evict(f, r, json);
         } else {
             say_line(f, r, to, json);
         }

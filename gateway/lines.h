@@ -1,36 +1,36 @@
-/* fanout.h -- an envelope's lines, each to its room: framed once, shared by all.
+/* lines.h -- an envelope's lines, each to its room: framed once, shared by all.
  *
  * On the loop's thread. */
-#ifndef TASKWIRE_GATEWAY_FANOUT_H
-#define TASKWIRE_GATEWAY_FANOUT_H
+#ifndef TASKWIRE_GATEWAY_LINES_H
+#define TASKWIRE_GATEWAY_LINES_H
 
 #include "common/metrics.h"
 #include "gateway/frame.h"
 #include "gateway/peer.h"
 #include "gateway/socketio/socketio.h"
 
-struct fanout {
+struct lines {
     struct sio_namespace *ns;
     struct peers         *peers;
-    struct metric        *lines, *seconds;
+    struct metric         *told, *seconds;
 };
 
-void fanout_init(struct fanout *f, struct sio_namespace *ns, struct peers *peers,
+void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,
                  struct metrics *m);
 
 /* Say every line of a frame to its room, in the frame's order. `tell_task`: the task's room is
  * owed this transition (topics_admit). Who is evicted is taken out of the room. */
-void fanout_frame(struct fanout *f, const struct frame *frame, bool tell_task);
+void lines_tell(struct lines *f, const struct frame *frame, bool tell_task);
 
 /* Say one event to a room. `key`: see eio_message_new. */
-void fanout_say(struct fanout *f, struct slice room, struct slice json, uint64_t key);
+void lines_say(struct lines *f, struct slice room, struct slice json, uint64_t key);
 
 /* Tell those in a task's room who may not see it (any more) that they are out, and take them
  * out. `json`: the event; where it is empty one is made. */
-void fanout_evict(struct fanout *f, const struct routing *r, struct slice json);
+void lines_evict(struct lines *f, const struct routing *r, struct slice json);
 
 /* The conflation key of a dashboard's line (0: none): a slow reader needs only the newest
  * row of a task, and the newest counts of a scope. Pure. */
-uint64_t fanout_key(struct slice json, struct slice task, bool is_mine);
+uint64_t lines_key(struct slice json, struct slice task, bool is_mine);
 
 #endif

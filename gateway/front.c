@@ -1,0 +1,137 @@
+/* front.c -- see front.h.
+ *
+ * The order matters only once: /api/health and /api/config are ours, the rest of /api is
+ * taskd's. What nobody else knows is the page's. */
+#include "gateway/front.h"
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "gateway/dev_login.h"
+#include "gateway/problem.h"
+
+#define SMALL_BODY_MAX    4096                 /* of what is answered here */
+#define METRICS_BYTES_MAX (4u << 20)
+
+/* --- /api/config --- */
+
+static void config_handle(struct front *f, struct http_request *r)
+{
+    struct slice  authorization = http_request_header(r, "Authorization");
+    struct claims claims;
+    struct buf    b;
+    int           err = ERR_TOKEN;
+
+    if (http_request_method(r) != HTTP_GET) {
+        problem_answer(r, ERROR_METHOD, NULL);
+        return;
+    }
+    if (authorization.len > 7 && strncasecmp(authorization.data, "Bearer ", 7) == 0)
+        err = jwt_verify(f->parts.user_key, slice_from(authorization, 7),
+                         clock_wall_ms() / 1000, &claims);
+    if (err != 0) {
+        problem_answer(r, err == ERR_EXPIRED ? ERROR_TOKEN_EXPIRED : ERROR_UNAUTHORIZED, NULL);
+        return;
+    }
+    buf_init(&b, 512);
+    features_print(&f->parts.app->options.features, claims.sub, &b);
+    http_request_answer_text(r, 200, "application/json", buf_peek(&b));
+    buf_deinit(&b);
+}
+
+/* --- clients --- */
+
+static bool is_health(struct slice path)
+{
+    return slice_is(path, "/api/health") || slice_starts(path, "/api/health/");
+}
+
+static void on_head(struct http_request *r, void *arg)
+{
+    struct front *f = arg;
+    struct slice  path = http_request_path(r);
+
+    if (slice_starts(path, "/api/") && !is_health(path))
+        proxy_head(r);
+    else
+        http_request_set_body_max(r, SMALL_BODY_MAX);
+    sio_server_head(f->parts.app->sio, r);     /* has its own limit where it is its */
+}
+
+static void on_request(struct http_request *r, void *arg)
+{
+    struct front *f = arg;
+    struct slice  path = http_request_path(r);
+
+    if (sio_server_handle(f->parts.app->sio, r))
+        return;
+    if (is_health(path))
+        health_handle(f->parts.health, r);
+    else if (slice_is(path, "/api/config"))
+        config_handle(f, r);
+    else if (slice_starts(path, "/api/") || slice_is(path, "/api"))
+        proxy_handle(f->parts.proxy, r);
+    else if (f->parts.dev_login && slice_is(path, "/dev/login"))
+        dev_login_handle(f->parts.user_key, r);
+    else
+        pages_handle(f->parts.pages, r);
+}
+
+static const struct http_server_handlers CLIENT_HANDLERS = {
+    .on_head = on_head, .on_request = on_request,
+};
+
+/* --- metrics --- */
+
+static void on_metrics_request(struct http_request *r, void *arg)
+{
+    struct front *f = arg;
+    struct buf    b;
+
+    if (!slice_is(http_request_path(r), "/metrics")) {
+        problem_answer(r, ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    if (http_request_method(r) != HTTP_GET) {
+        problem_answer(r, ERROR_METHOD, NULL);
+        return;
+    }
+    buf_init(&b, METRICS_BYTES_MAX);
+    metrics_print(f->parts.metrics, &b);
+    http_request_answer_text(r, 200, METRICS_CONTENT_TYPE, buf_peek(&b));
+    buf_deinit(&b);
+}
+
+static const struct http_server_handlers METRICS_HANDLERS = { .on_request = on_metrics_request };
+
+/* --- life --- */
+
+void front_init(struct front *f, struct net *net, const struct front_parts *parts)
+{
+    *f = (struct front){ .parts = *parts };
+    f->clients = http_server_new(net, "clients", &HTTP_SERVER_DEFAULTS, &CLIENT_HANDLERS, f,
+                                 parts->metrics);
+}
+
+int front_listen(struct front *f, const char *address, int port)
+{
+    return http_server_listen(f->clients, address, port);
+}
+
+int front_listen_metrics(struct front *f, struct net *net, const char *address, int port)
+{
+    f->metrics = http_server_new(net, "metrics", &HTTP_SERVER_DEFAULTS, &METRICS_HANDLERS, f,
+                                 f->parts.metrics);
+    return http_server_listen(f->metrics, address, port);
+}
+
+void front_drain(struct front *f)
+{
+    http_server_drain(f->clients);
+}
+
+void front_close(struct front *f)
+{
+    http_server_close(f->clients);
+    if (f->metrics != NULL)
+        http_server_close(f->metrics);
+}

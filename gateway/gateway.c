@@ -1,0 +1,250 @@
+/* gateway.c -- see gateway.h.
+ *
+ * Stopping takes two steps. First the drain: not ready, no new connections, clients closed a
+ * few at a time without a DISCONNECT packet, so that they reconnect elsewhere (DESIGN 13).
+ * When the last has gone, or the time is over, everything is closed in the opposite order of
+ * its making; the loop then runs empty by itself. */
+#include "gateway/gateway.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/crypto.h"
+#include "common/err.h"
+#include "common/mem.h"
+#include "gateway/front.h"
+
+#define ID_BYTES      9                        /* of randomness in a gateway's id */
+#define STOP_LOOK_MS  50
+
+struct gateway {
+    struct settings     *settings;
+    char                *id;
+    struct net          *net;
+    struct metrics      *metrics;
+    struct taskd_client *taskd;
+    struct app           app;
+    struct health        health;
+    struct pages         pages;
+    struct proxy         proxy;
+    struct front         front;
+    uv_signal_t          sigterm, sigint;
+    uv_timer_t           stop_timer;
+    uint64_t             stop_by_ms;           /* 0: not stopping */
+    bool                 is_closing;
+};
+
+static char *id_make(void)
+{
+    uint8_t    random[ID_BYTES];
+    struct buf b;
+
+    crypto_random(random, sizeof(random));
+    buf_init(&b, 64);
+    crypto_append_base64url(&b, random, sizeof(random));
+    return buf_take(&b);
+}
+
+static struct sio_options sio_options_of(struct settings *s)
+{
+    struct sio_options o = SIO_DEFAULTS;
+    bool               has_origins = s->origins.list[0] != NULL;
+
+    o.eio.ping_interval_ms = (uint64_t)s->ping_interval_ms;
+    o.eio.ping_timeout_ms = (uint64_t)s->ping_timeout_ms;
+    o.eio.max_payload_bytes = (size_t)s->max_payload_bytes;
+    o.eio.queue_bytes_max = (size_t)s->queue_bytes_max;
+    o.eio.cors_origins = has_origins ? s->origins.list : NULL;
+    o.eio.cors_credentials = has_origins;
+    o.eio.deflate = true;
+    /* The rooms that a socket is in without having joined a task: its person's, and two of
+     * the dashboard. */
+    o.rooms_per_socket_max = s->rooms_per_socket == 0 ? 0 : (size_t)s->rooms_per_socket + 3;
+    o.events_per_second_max = (uint32_t)s->events_per_second;
+    return o;
+}
+
+static int app_make(struct gateway *g)
+{
+    struct settings         *s = g->settings;
+    const struct app_options o = {
+        .gateway = g->id,
+        .redis_url = s->redis_url,
+        .user_key = s->keys.user,
+        .taskd = g->taskd,
+        .features = s->features,
+        .origins = &s->origins,
+        .sio = sio_options_of(s),
+        .joins_per_second = (uint32_t)s->joins_per_second,
+        .connections_per_address = (uint32_t)s->connections_per_address,
+        .drain_ms = (uint64_t)s->drain_seconds * 1000,
+        .metrics = g->metrics,
+    };
+
+    return app_init(&g->app, g->net, &o);
+}
+
+static void pages_make(struct gateway *g)
+{
+    int err = pages_load(&g->pages, g->settings->web_root);
+
+    if (err != 0)
+        log_warn("no-page", LOG_TEXT("web_root", g->settings->web_root), LOG_ERR(err));
+}
+
+static int listen_on(struct gateway *g)
+{
+    const struct settings *s = g->settings;
+    int err = front_listen(&g->front, s->bind_address, (int)s->port);
+
+    if (err != 0) {
+        log_error("listen-failed", LOG_TEXT("address", s->bind_address), LOG_NUM("port", s->port),
+                  LOG_ERR(err));
+        return err;
+    }
+    if (s->metrics_port == 0)
+        return 0;
+    err = front_listen_metrics(&g->front, g->net, s->metrics_bind_address, (int)s->metrics_port);
+    if (err != 0)
+        log_error("listen-failed", LOG_TEXT("address", s->metrics_bind_address),
+                  LOG_NUM("port", s->metrics_port), LOG_ERR(err));
+    return err;
+}
+
+/* --- stopping --- */
+
+static void on_app_closed(void *arg)
+{
+    struct gateway *g = arg;
+
+    taskd_client_close(g->taskd);              /* calls passed on are answered now */
+    front_close(&g->front);
+    health_close(&g->health);
+    net_close(g->net);
+}
+
+static void close_all(struct gateway *g)
+{
+    if (g->is_closing)
+        return;
+    g->is_closing = true;
+    uv_close((uv_handle_t *)&g->sigterm, NULL);
+    uv_close((uv_handle_t *)&g->sigint, NULL);
+    uv_close((uv_handle_t *)&g->stop_timer, NULL);
+    app_close(&g->app, on_app_closed, g);
+}
+
+static void on_stop_look(uv_timer_t *timer)
+{
+    struct gateway *g = timer->data;
+
+    if (app_is_drained(&g->app) || net_now_ms(g->net) >= g->stop_by_ms)
+        close_all(g);
+}
+
+void gateway_stop(struct gateway *g)
+{
+    uint64_t now = net_now_ms(g->net);
+
+    if (g->is_closing)
+        return;
+    if (g->stop_by_ms != 0) {
+        log_info("stop-at-once", LOG_NUM("clients", sio_namespace_size(g->app.ns)));
+        close_all(g);
+        return;
+    }
+    log_info("drain", LOG_NUM("clients", sio_namespace_size(g->app.ns)),
+             LOG_NUM("seconds", g->settings->drain_seconds));
+    health_drain(&g->health);
+    front_drain(&g->front);
+    app_drain(&g->app);
+    g->stop_by_ms = now + (uint64_t)g->settings->drain_seconds * 1000 + 1000;
+    uv_timer_start(&g->stop_timer, on_stop_look, 0, STOP_LOOK_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    gateway_stop(handle->data);
+}
+
+static void signals_watch(struct gateway *g, uv_loop_t *loop)
+{
+    uv_signal_init(loop, &g->sigterm);
+    uv_signal_init(loop, &g->sigint);
+    uv_timer_init(loop, &g->stop_timer);
+    g->sigterm.data = g;
+    g->sigint.data = g;
+    g->stop_timer.data = g;
+    uv_signal_start(&g->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&g->sigint, on_signal, SIGINT);
+}
+
+/* --- making --- */
+
+static void front_make(struct gateway *g)
+{
+    const struct front_parts parts = {
+        .app = &g->app, .health = &g->health, .pages = &g->pages, .proxy = &g->proxy,
+        .user_key = g->settings->keys.user, .dev_login = g->settings->dev_login,
+        .metrics = g->metrics,
+    };
+
+    health_init(&g->health, net_loop(g->net), &g->app, g->taskd, g->metrics);
+    proxy_init(&g->proxy, g->taskd, g->metrics);
+    pages_make(g);
+    front_init(&g->front, g->net, &parts);
+}
+
+static int fail(struct gateway *g, const char *what)
+{
+    log_error("start-failed", LOG_TEXT("why", what));
+    if (g->taskd != NULL)
+        taskd_client_close(g->taskd);
+    net_close(g->net);
+    return ERR_INVALID;
+}
+
+int gateway_new(uv_loop_t *loop, struct settings *settings, struct gateway **out)
+{
+    struct gateway             *g = mem_new(struct gateway);
+    struct taskd_client_options to = { .urls = settings->taskd_url,
+                                       .cluster_key = settings->keys.cluster };
+    struct buf                  why;
+    int                         err;
+
+    *out = g;
+    g->settings = settings;
+    g->id = id_make();
+    g->net = net_new(loop);
+    g->metrics = metrics_new();
+    to.metrics = g->metrics;
+    buf_init(&why, 512);
+    g->taskd = taskd_client_new(g->net, &to, &why);
+    err = g->taskd == NULL ? fail(g, why.data) : 0;
+    buf_deinit(&why);
+    if (err != 0)
+        return err;
+    if (app_make(g) != 0)
+        return fail(g, "REDIS_URL cannot be used");
+    front_make(g);
+    signals_watch(g, loop);
+    err = listen_on(g);
+    if (err != 0) {
+        close_all(g);
+        return err;
+    }
+    log_info("gateway-up", LOG_TEXT("id", g->id), LOG_TEXT("address", settings->bind_address),
+             LOG_NUM("port", http_server_port(g->front.clients)),
+             LOG_NUM("metrics_port",
+                     g->front.metrics != NULL ? http_server_port(g->front.metrics) : 0));
+    return 0;
+}
+
+void gateway_free(struct gateway *g)
+{
+    pages_deinit(&g->pages);
+    metrics_free(g->metrics);
+    free(g->id);
+    free(g);
+}

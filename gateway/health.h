@@ -1,0 +1,33 @@
+/* health.h -- how this gateway is (SPEC R): for load balancers, people and alarms.
+ *
+ * Dependencies are looked at every second; probes only read what is known. On the loop's
+ * thread. */
+#ifndef TASKWIRE_GATEWAY_HEALTH_H
+#define TASKWIRE_GATEWAY_HEALTH_H
+
+#include "common/http_server.h"
+#include "gateway/app.h"
+
+#define HEALTH_SECONDS 5                       /* messagesPerSecond is a mean over so many */
+
+struct health {
+    struct app          *app;
+    struct taskd_client *taskd;
+    uv_timer_t           timer;
+    uint64_t             samples[HEALTH_SECONDS + 1];   /* messages until then, newest first */
+    bool                 is_draining;
+    bool                 redis_ok, taskd_reachable, taskd_ready;
+};
+
+void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct taskd_client *taskd,
+                 struct metrics *m);
+void health_close(struct health *h);
+
+/* From now on not ready. */
+void health_drain(struct health *h);
+bool health_is_ready(const struct health *h);
+
+/* Answer /api/health, /api/health/live or /api/health/ready; anything else is not found. */
+void health_handle(struct health *h, struct http_request *r);
+
+#endif

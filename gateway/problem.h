@@ -1,0 +1,15 @@
+/* problem.h -- refusals over HTTP as problem details (RFC 9457) with a stable code. */
+#ifndef TASKWIRE_GATEWAY_PROBLEM_H
+#define TASKWIRE_GATEWAY_PROBLEM_H
+
+#include "common/http_server.h"
+#include "proto/tables.h"
+
+/* Answer with the row's status. `detail` may be NULL. The request is invalid afterwards. */
+void problem_answer(struct http_request *r, enum error_code code, const char *detail);
+
+/* The same with another status (502 and 504 have no rows: to clients they are "unavailable"). */
+void problem_answer_status(struct http_request *r, int status, enum error_code code,
+                           const char *detail);
+
+#endif

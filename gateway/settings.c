@@ -1,0 +1,166 @@
+/* settings.c -- the gateway's settings: one table, and the few rules that no table can say.
+ *
+ * All problems are found in one go. No sentence here ever holds a secret. WEB_ROOT's default
+ * depends on where the binary stands, so it is made here and not in the table. */
+#include "gateway/settings.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/http.h"
+#include "common/mem.h"
+
+#define REDIS_PORT 6379
+#define ROW(kind, name, fallback, field, help) \
+    CONF_##kind(name, fallback, struct settings, field, help)
+#define NUM(name, fallback, lo, hi, field, help) \
+    CONF_NUM(name, fallback, lo, hi, struct settings, field, help)
+#define SECRET(name, field, help) CONF_SECRET(name, struct settings, field, help)
+
+static const struct conf_row ROWS[] = {
+    ROW(TEXT, "REDIS_URL", "redis://127.0.0.1:6379", redis_url,
+        "Redis: redis://[user:password@]host:port[/db]"),
+    ROW(TEXT, "TASKD_URL", "http://127.0.0.1:3001", taskd_url,
+        "taskd: http://host:port, or several, comma-separated"),
+    SECRET("JWT_SECRET", jwt_secret,
+           "HS256 secret of people's tokens, 32 bytes at least (or JWT_PUBLIC_KEY_FILE)"),
+    SECRET("JWT_PUBLIC_KEY", jwt_public_key,
+           "PEM key (RSA or P-256) of people's tokens; usually as JWT_PUBLIC_KEY_FILE"),
+    SECRET("CLUSTER_SECRET", cluster_secret,
+           "opens taskd's /internal, 32 bytes at least; never the same as JWT_SECRET"),
+    ROW(TEXT, "BIND_ADDRESS", "0.0.0.0", bind_address, "address where clients connect"),
+    NUM("PORT", "3000", 0, 65535, port, "port where clients connect; 0: a free one"),
+    ROW(TEXT, "METRICS_BIND_ADDRESS", "127.0.0.1", metrics_bind_address, "address of /metrics"),
+    NUM("METRICS_PORT", "9300", 0, 65535, metrics_port, "port of /metrics; 0: off"),
+    ROW(TEXT, "LOG_LEVEL", "info", log_level_text, "debug, info, warn or error"),
+    ROW(TEXT, "LOG_FORMAT", "kv", log_format_text, "kv or json"),
+    ROW(TEXT, "WEBSOCKET_CORS_ORIGIN", NULL, cors_origin,
+        "other pages' origins that may connect, exact, comma-separated"),
+    ROW(BOOL, "FEATURE_WEBSOCKET_ENABLED", "true", feature_enabled, "live updates at all"),
+    ROW(BOOL, "FEATURE_WEBSOCKET_DASHBOARD", "true", feature_dashboard,
+        "live updates of dashboards"),
+    ROW(BOOL, "FEATURE_WEBSOCKET_TASK_DETAIL", "true", feature_task_detail,
+        "live updates of single tasks"),
+    NUM("FEATURE_WEBSOCKET_ROLLOUT_PERCENT", "100", 0, 100, rollout_percent,
+        "share of people for whom live updates are on"),
+    NUM("JOINS_PER_SECOND", "10", 0, 100000, joins_per_second,
+        "joins per second and person; 0: no limit"),
+    NUM("EVENTS_PER_SECOND", "100", 0, 1000000, events_per_second,
+        "events per second and socket; 0: no limit"),
+    NUM("ROOMS_PER_SOCKET", "1000", 0, 1000000, rooms_per_socket,
+        "tasks joined by one socket; 0: no limit"),
+    NUM("CONNECTIONS_PER_ADDRESS", "0", 0, 1000000, connections_per_address,
+        "clients from one address; 0: no limit (behind a proxy they all share its address)"),
+    NUM("PING_INTERVAL_MS", "25000", 100, 3600000, ping_interval_ms,
+        "milliseconds between pings to a client"),
+    NUM("PING_TIMEOUT_MS", "20000", 100, 3600000, ping_timeout_ms,
+        "milliseconds that a client may take to answer one"),
+    NUM("MAX_PAYLOAD_BYTES", "65536", 1024, 104857600, max_payload_bytes,
+        "bytes of one message from a client"),
+    NUM("QUEUE_BYTES_MAX", "1048576", 65536, 1073741824, queue_bytes_max,
+        "bytes that may wait for a slow client; past it it is cut off"),
+    NUM("DRAIN_SECONDS", "20", 0, 3600, drain_seconds,
+        "seconds over which clients are moved off on SIGTERM"),
+    ROW(TEXT, "WEB_ROOT", NULL, web_root, "the page's files; default: web beside bin"),
+    ROW(BOOL, "DEV_LOGIN", "false", dev_login,
+        "demo sign-in at /dev/login; only on a loopback address"),
+};
+#define ROW_COUNT (sizeof(ROWS) / sizeof(ROWS[0]))
+
+bool address_is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+/* <somewhere>/bin/gateway -> <somewhere>/web */
+static char *web_root_default(void)
+{
+    char   path[4096];
+    size_t size = sizeof(path) - sizeof("/web");
+    char  *slash;
+
+    if (uv_exepath(path, &size) != 0)
+        return mem_strdup("web");
+    path[size] = '\0';
+    for (int up = 0; up < 2; up++) {
+        slash = strrchr(path, '/');
+        if (slash != NULL)
+            *slash = '\0';
+    }
+    memcpy(path + strlen(path), "/web", sizeof("/web"));
+    return mem_strdup(path);
+}
+
+static void check_texts(struct settings *s, struct buf *problems)
+{
+    if (s->log_level_text != NULL && log_level_parse(s->log_level_text, &s->log_level) != 0)
+        buf_append_text(problems, "LOG_LEVEL must be debug, info, warn or error.\n");
+    if (s->log_format_text != NULL && log_format_parse(s->log_format_text, &s->log_format) != 0)
+        buf_append_text(problems, "LOG_FORMAT must be kv or json.\n");
+}
+
+static void check_redis(const struct settings *s, struct buf *problems)
+{
+    struct http_url url;
+
+    if (s->redis_url == NULL)
+        return;
+    if (strchr(s->redis_url, ',') != NULL)
+        buf_append_text(problems, "REDIS_URL names several servers; this version shares orgs out "
+                                  "over one alone. Name one.\n");
+    else if (http_url_parse(s->redis_url, REDIS_PORT, &url) != 0 ||
+             !slice_is(url.scheme, "redis"))
+        buf_append_text(problems, "REDIS_URL is not of the form redis://host:port.\n");
+}
+
+static void check_dev_login(const struct settings *s, struct buf *problems)
+{
+    if (!s->dev_login)
+        return;
+    if (s->jwt_secret == NULL)
+        buf_append_text(problems, "DEV_LOGIN signs tokens: it needs JWT_SECRET, a public key "
+                                  "cannot sign.\n");
+    if (s->bind_address != NULL && !address_is_loopback(s->bind_address))
+        buf_printf(problems, "DEV_LOGIN lets anybody in: it is refused unless BIND_ADDRESS is a "
+                   "loopback address, and it is %s.\n", s->bind_address);
+}
+
+int settings_load(struct settings *out, struct buf *problems, struct buf *warnings)
+{
+    size_t     before = problems->len;
+    struct buf why;
+
+    *out = (struct settings){ 0 };
+    (void)conf_load(ROWS, ROW_COUNT, out, problems);       /* what it finds is in `problems` */
+    conf_unknown(ROWS, ROW_COUNT, "FEATURE_WEBSOCKET_", warnings);
+    conf_unknown(ROWS, ROW_COUNT, "WEBSOCKET_", warnings);
+    check_texts(out, problems);
+    check_redis(out, problems);
+    check_dev_login(out, problems);
+    (void)service_keys_load(&out->keys, out->jwt_secret, out->jwt_public_key,
+                            out->cluster_secret, problems);
+    buf_init(&why, 512);
+    if (origins_init(&out->origins, out->cors_origin, &why) != 0)
+        buf_printf(problems, "%s\n", why.data);
+    buf_deinit(&why);
+    out->features = (struct features){
+        .websocket = out->feature_enabled, .dashboard = out->feature_dashboard,
+        .task_detail = out->feature_task_detail, .rollout_percent = (unsigned)out->rollout_percent,
+    };
+    if (out->web_root == NULL)
+        out->web_root = web_root_default();
+    return problems->len == before ? 0 : ERR_INVALID;
+}
+
+void settings_deinit(struct settings *s)
+{
+    service_keys_deinit(&s->keys);
+    origins_deinit(&s->origins);
+}
+
+void settings_print(FILE *to)
+{
+    conf_print(ROWS, ROW_COUNT, to);
+}

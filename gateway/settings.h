@@ -1,0 +1,43 @@
+/* settings.h -- the gateway's settings (SPEC I2). Used in main, before the loop runs. */
+#ifndef TASKWIRE_GATEWAY_SETTINGS_H
+#define TASKWIRE_GATEWAY_SETTINGS_H
+
+#include <stdio.h>
+
+#include "common/log.h"
+#include "common/service_keys.h"
+#include "gateway/features.h"
+#include "gateway/origins.h"
+
+struct settings {
+    char   *redis_url, *taskd_url;
+    char   *jwt_secret, *jwt_public_key, *cluster_secret;
+    char   *bind_address, *metrics_bind_address;
+    char   *log_level_text, *log_format_text;
+    char   *cors_origin, *web_root;
+    int64_t port, metrics_port;
+    int64_t rollout_percent;
+    int64_t joins_per_second, events_per_second, rooms_per_socket, connections_per_address;
+    int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max, drain_seconds;
+    bool    feature_enabled, feature_dashboard, feature_task_detail, dev_login;
+
+    /* made of them */
+    struct service_keys keys;
+    struct origins      origins;
+    struct features     features;
+    enum log_level      log_level;
+    enum log_format     log_format;
+};
+
+/* From the environment. Returns 0, or ERR_INVALID with one line, a sentence, per problem.
+ * `warnings`: a line per likely misspelling. */
+int  settings_load(struct settings *out, struct buf *problems, struct buf *warnings);
+void settings_deinit(struct settings *s);
+
+/* The table as NAME<tab>default<tab>help lines. */
+void settings_print(FILE *to);
+
+/* Is this a loopback address, as text? */
+bool address_is_loopback(const char *address);
+
+#endif
