@@ -50,6 +50,20 @@ test("every event has a schema, a type and a row in the tables", () => {
   for (const name of wireNames("DATA")) assert.equal(JSON.parse(files.get(`schemas/data.${name}.json`)).title, name);
 });
 
+test("the examples of websocket.md are what the registry says", () => {
+  const files = generate();
+  const page = readFileSync(path.join(root, "proto/websocket.md"), "utf8");
+  const examples = [...page.matchAll(/^[←→] 42\d*(\[.*\])$/gm)].map((m) => m[1]).filter((text) => !text.includes("{…}") && !text.includes(",…"));
+  assert.ok(examples.length >= 12);
+  for (const example of examples) {
+    const [name, payload, offset] = JSON.parse(example);
+    const schema = JSON.parse(files.get(`schemas/${name.replaceAll(":", ".")}.json`));
+    for (const field of schema.required) assert.ok(field in payload, `${name}: ${field}`);
+    for (const field of Object.keys(payload)) assert.ok(schema.properties[field], `${name}: ${field}`);
+    assert.ok(offset === undefined || /^\d+-\d+\.\d+$/.test(offset), offset);
+  }
+});
+
 test("every reference of asyncapi.yaml leads somewhere", () => {
   const text = generate().get("asyncapi.yaml");
   const lines = text.split("\n").filter((line) => line && !line.startsWith("#"));
