@@ -64,7 +64,8 @@ struct eio_options {
                                                   python-engineio takes; 0: no limit */
     size_t       fragments_max;                /* of one websocket message; 0: no limit */
     bool         allow_polling, allow_websocket;
-    const char **cors_origins;                 /* NULL-terminated exact origins; {"*"}: any; NULL: CORS off */
+    const char **cors_origins;                 /* NULL-terminated exact origins; {"*"}: any;
+                                                  NULL: CORS off */
     bool         cors_credentials;
     bool         deflate;                      /* accept permessage-deflate (RFC 7692) */
     size_t       deflate_threshold_bytes;      /* smaller messages go uncompressed: 1024 */

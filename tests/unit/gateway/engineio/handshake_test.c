@@ -4,6 +4,11 @@
 
 #define NOBODY ((struct slice){ NULL, 0 })
 
+#define NO_TRANSPORT "{\"code\":0,\"message\":\"Transport unknown\"}"
+#define NO_SID       "{\"code\":1,\"message\":\"Session ID unknown\"}"
+#define NO_METHOD    "{\"code\":2,\"message\":\"Bad handshake method\"}"
+#define NO_REVISION  "{\"code\":5,\"message\":\"Unsupported protocol version\"}"
+
 static void refusals_are_worded_as_the_reference_words_them(void **state)
 {
     static const struct {
@@ -11,20 +16,20 @@ static void refusals_are_worded_as_the_reference_words_them(void **state)
         int         status;
         const char *body;
     } CASES[] = {
-        { "GET", "", 400, "{\"code\":0,\"message\":\"Transport unknown\"}" },
-        { "GET", "transport=abc&EIO=3", 400, "{\"code\":0,\"message\":\"Transport unknown\"}" },
-        { "GET", "transport=webtransport&EIO=4", 400, "{\"code\":0,\"message\":\"Transport unknown\"}" },
-        { "GET", "transport=%zz&EIO=4", 400, "{\"code\":0,\"message\":\"Transport unknown\"}" },
-        { "GET", "transport=polling&EIO=4&sid=zzz", 400, "{\"code\":1,\"message\":\"Session ID unknown\"}" },
-        { "POST", "transport=polling&EIO=4&sid=__proto__", 400, "{\"code\":1,\"message\":\"Session ID unknown\"}" },
-        { "GET", "transport=polling&EIO=4&sid=%zz", 400, "{\"code\":1,\"message\":\"Session ID unknown\"}" },
-        { "POST", "transport=polling&EIO=4", 400, "{\"code\":2,\"message\":\"Bad handshake method\"}" },
-        { "PUT", "transport=polling&EIO=4", 400, "{\"code\":2,\"message\":\"Bad handshake method\"}" },
-        { "OPTIONS", "transport=polling&EIO=4", 400, "{\"code\":2,\"message\":\"Bad handshake method\"}" },
+        { "GET", "", 400, NO_TRANSPORT },
+        { "GET", "transport=abc&EIO=3", 400, NO_TRANSPORT },
+        { "GET", "transport=webtransport&EIO=4", 400, NO_TRANSPORT },
+        { "GET", "transport=%zz&EIO=4", 400, NO_TRANSPORT },
+        { "GET", "transport=polling&EIO=4&sid=zzz", 400, NO_SID },
+        { "POST", "transport=polling&EIO=4&sid=__proto__", 400, NO_SID },
+        { "GET", "transport=polling&EIO=4&sid=%zz", 400, NO_SID },
+        { "POST", "transport=polling&EIO=4", 400, NO_METHOD },
+        { "PUT", "transport=polling&EIO=4", 400, NO_METHOD },
+        { "OPTIONS", "transport=polling&EIO=4", 400, NO_METHOD },
         { "GET", "transport=websocket&EIO=4", 400, "{\"code\":3,\"message\":\"Bad request\"}" },
-        { "GET", "transport=polling", 400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}" },
-        { "GET", "transport=polling&EIO=3", 400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}" },
-        { "GET", "transport=polling&EIO=abc", 400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}" },
+        { "GET", "transport=polling", 400, NO_REVISION },
+        { "GET", "transport=polling&EIO=3", 400, NO_REVISION },
+        { "GET", "transport=polling&EIO=abc", 400, NO_REVISION },
     };
     struct rig    rig;
     struct client c;
@@ -334,9 +339,9 @@ static void a_sid_names_its_owner_and_foreign_ones_are_passed_on(void **state)
     client_expect(&rig, &c, 200, "from the other one");
     assert_string_equal(rig.foreign.data, "gw2\ngw3\n");
     client_get(&rig, &c, "EIO=4&transport=polling&sid=gw1.abcdefghijklmnopqrst");
-    client_expect(&rig, &c, 400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+    client_expect(&rig, &c, 400, NO_SID);
     client_get(&rig, &c, "EIO=4&transport=polling&sid=abcdefghijklmnopqrst");
-    client_expect(&rig, &c, 400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+    client_expect(&rig, &c, 400, NO_SID);
     client_end(&c);
     rig_end(&rig);
 }
@@ -352,7 +357,7 @@ static void a_transport_may_be_switched_off(void **state)
     rig_begin(&rig, &options);
     c = client_begin(&rig);
     client_get(&rig, &c, "EIO=4&transport=polling");
-    client_expect(&rig, &c, 400, "{\"code\":0,\"message\":\"Transport unknown\"}");
+    client_expect(&rig, &c, 400, NO_TRANSPORT);
     client_end(&c);
     rig_end(&rig);
 }
@@ -368,7 +373,7 @@ static void other_paths_are_left_alone(void **state)
     client_write(&rig, &c, SLICE("GET /socket.io?EIO=4 HTTP/1.1\r\nHost: x\r\n\r\n"));
     client_expect(&rig, &c, 404, "elsewhere");
     client_write(&rig, &c, SLICE("GET /socket.io/more?transport=x HTTP/1.1\r\nHost: x\r\n\r\n"));
-    client_expect(&rig, &c, 400, "{\"code\":0,\"message\":\"Transport unknown\"}");
+    client_expect(&rig, &c, 400, NO_TRANSPORT);
     client_end(&c);
     rig_end(&rig);
 }
