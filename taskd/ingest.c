@@ -349,10 +349,13 @@ static void on_entry(struct ingest *in, const struct redis_reply *entry)
 
 static void on_read_error(struct ingest *in, int err, const struct redis_reply *reply)
 {
-    if (err == ERR_REPLY && slice_starts(redis_reply_text(reply), "NOGROUP"))
+    struct slice why = redis_reply_text(reply);
+
+    /* The stream is gone, or its group: a Redis that lost its memory. */
+    if (err == ERR_REPLY && (slice_starts(why, "NOGROUP") || slice_starts(why, "UNBLOCKED")))
         in->has_group = false;
     else if (err == ERR_REPLY)
-        log_warn("ingest-read-refused", LOG_SLICE("why", redis_reply_text(reply)));
+        log_warn("ingest-read-refused", LOG_SLICE("why", why));
     if (err != ERR_REPLY || in->has_group)
         in->pause_until_ms = uv_now(in->loop) + PAUSE_MS;
 }

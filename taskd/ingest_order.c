@@ -211,6 +211,16 @@ static void line_act(struct ingest_line *l, struct ingest_item *i, struct ingest
     *out = (struct ingest_action){ .kind = INGEST_ACT, .item = i };
 }
 
+/* Its time has come: the head may be tried again, unless it has waited long enough. */
+static void line_wake(struct ingest_line *l, struct ingest_item *head, uint64_t now_ms)
+{
+    if (l->wake_at == 0 || l->wake_at > now_ms)
+        return;
+    l->wake_at = 0;
+    if (head->early_at == 0 || now_ms < head->early_at + INGEST_EARLY_MS)
+        head->is_tried = false;
+}
+
 /* Look at a line: true with an action. */
 static bool line_next(struct ingest_order *o, struct ingest_line *l, uint64_t now_ms,
                       struct ingest_action *out)
@@ -221,6 +231,7 @@ static bool line_next(struct ingest_order *o, struct ingest_line *l, uint64_t no
     list_remove(&l->ready);
     if (head == NULL || l->is_acting)
         return false;
+    line_wake(l, head, now_ms);
     if (!head->is_tried) {
         line_act(l, head, out);
         return true;
@@ -240,20 +251,13 @@ static bool line_next(struct ingest_order *o, struct ingest_line *l, uint64_t no
     return false;
 }
 
-/* Lines whose time has come: the head may be tried again. */
 static void wake_late(struct ingest_order *o, uint64_t now_ms)
 {
     list_each_safe (node, &o->late) {
         struct ingest_line *l = container_of(node, struct ingest_line, late);
-        struct ingest_item *head = line_head(l);
 
-        if (l->wake_at > now_ms)
-            continue;
-        if (head != NULL && now_ms < head->early_at + INGEST_EARLY_MS)
-            head->is_tried = false;
-        if (head != NULL && head->early_at == 0)
-            head->is_tried = false;
-        line_ready(o, l);
+        if (l->wake_at <= now_ms)
+            line_ready(o, l);
     }
 }
 
