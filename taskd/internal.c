@@ -21,6 +21,7 @@
 #define SEQS_MAX      1000
 #define SEQS_AT_ONCE  32
 
+static const char NOBODY[] = "-";              /* asks for what the whole org may see */
 static const char PLAIN[] = "text/plain; charset=utf-8";
 
 static void put_position(struct buf *b, struct position at)
@@ -170,7 +171,7 @@ static void on_org_counts(int err, const struct publisher_counts *n, void *arg)
     buf_printf(&c->text, "people%s%.*s\n", n->people.len > 0 ? " " : "", SLICE_ARG(n->people));
     call_text(c, 1, c->text.data);
     buf_reset(&c->text);
-    c->query = (struct store_query){ .org = c->params[0], .sub = "", .scope = STORE_SCOPE_ORG,
+    c->query = (struct store_query){ .org = c->params[0], .sub = NOBODY, .scope = STORE_SCOPE_ORG,
                                      .status = -1, .active = -1, .limit = ORG_PAGE };
     err = store_list(c->parts->store, &c->query, on_org_listed, c);
     if (err != 0)

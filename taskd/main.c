@@ -169,8 +169,8 @@ static void make_parts(struct taskd *d)
     d->api = api_new(&(struct api_parts){
         .loop = &d->loop, .net = d->net, .store = d->store, .redis = d->redis,
         .publisher = d->publisher, .tasks = d->tasks, .ingest = d->ingest, .health = d->health,
-        .metrics = d->metrics, .user_key = d->settings.user_key,
-        .cluster_key = d->settings.cluster_key });
+        .metrics = d->metrics, .user_key = d->settings.keys.user,
+        .cluster_key = d->settings.keys.cluster });
 }
 
 static void listen_or_exit(const char *what, int err, const char *address, int64_t port)

@@ -42,43 +42,6 @@ static void problem(struct buf *problems, const char *sentence)
     buf_append_char(problems, '\n');
 }
 
-static struct jwt_key *key_of(const char *name, struct jwt_key *key, const struct buf *why,
-                              struct buf *problems)
-{
-    if (key == NULL)
-        buf_printf(problems, "%s: %s\n", name, why->data != NULL ? why->data : "cannot be used");
-    return key;
-}
-
-static void load_keys(struct settings *s, struct buf *problems)
-{
-    struct buf why;
-
-    buf_init(&why, 1024);
-    if (s->jwt_secret != NULL && s->jwt_public_key != NULL)
-        problem(problems, "JWT_SECRET and JWT_PUBLIC_KEY_FILE are both set; choose one.");
-    else if (s->jwt_secret != NULL)
-        s->user_key = key_of("JWT_SECRET", jwt_key_from_secret(slice_of(s->jwt_secret), &why),
-                             &why, problems);
-    else if (s->jwt_public_key != NULL)
-        s->user_key = key_of("JWT_PUBLIC_KEY_FILE",
-                             jwt_key_from_pem(slice_of(s->jwt_public_key), &why), &why, problems);
-    else
-        problem(problems, "JWT_SECRET is missing (or JWT_PUBLIC_KEY_FILE): it checks who asks.");
-    buf_reset(&why);
-    if (s->cluster_secret == NULL)
-        problem(problems, "CLUSTER_SECRET is missing: it tells gateways from strangers.");
-    else
-        s->cluster_key = key_of("CLUSTER_SECRET",
-                                jwt_key_from_secret(slice_of(s->cluster_secret), &why), &why,
-                                problems);
-    if (s->jwt_secret != NULL && s->cluster_secret != NULL &&
-        strcmp(s->jwt_secret, s->cluster_secret) == 0)
-        problem(problems, "JWT_SECRET and CLUSTER_SECRET are equal; people could pass for "
-                          "gateways. Give them different values.");
-    buf_deinit(&why);
-}
-
 static void check_redis(const struct settings *s, struct buf *problems)
 {
     struct http_url url;
@@ -103,15 +66,15 @@ int settings_load(struct settings *out, struct buf *problems)
     if (out->log_format_text != NULL &&
         log_format_parse(out->log_format_text, &out->log_format) != 0)
         problem(problems, "LOG_FORMAT must be kv or json.");
-    load_keys(out, problems);
+    (void)service_keys_load(&out->keys, out->jwt_secret, out->jwt_public_key, out->cluster_secret,
+                            problems);
     check_redis(out, problems);
     return problems->len == before ? 0 : ERR_INVALID;
 }
 
 void settings_deinit(struct settings *s)
 {
-    jwt_key_free(s->user_key);
-    jwt_key_free(s->cluster_key);
+    service_keys_deinit(&s->keys);
 }
 
 void settings_print(FILE *to)

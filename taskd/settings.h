@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "common/buf.h"
-#include "common/jwt.h"
 #include "common/log.h"
+#include "common/service_keys.h"
 
 struct settings {
     char   *redis_url, *store_url;
@@ -18,8 +18,7 @@ struct settings {
 
     enum log_level  log_level;
     enum log_format log_format;
-    struct jwt_key *user_key;                  /* of people: opens /api */
-    struct jwt_key *cluster_key;               /* of gateways: opens /internal */
+    struct service_keys keys;                  /* people's opens /api, gateways' /internal */
 };
 
 /* Returns 0, or ERR_INVALID with one line per problem. */
