@@ -61,6 +61,11 @@ static void on_fetched(int err, const struct http_result *result, void *arg)
     s->call = NULL;
     if (err == 0 && result->status != 200)
         err = result->status == 404 ? ERR_NOT_FOUND : ERR_REPLY;
+    if (err == 0 && s->handlers->fetched != NULL &&
+        !s->handlers->fetched(s, result->body, s->arg)) {
+        look(s);
+        return;
+    }
     rest = err == 0 ? result->body : (struct slice){ NULL, 0 };
     if (err == 0 && position_parse(slice_cut(&rest, '\n'), &at) == 0)
         org_expect(s->org, at);

@@ -286,12 +286,12 @@ static void waiters_end(struct topic *t, int outcome)
         wait_end(container_of(node, struct wait, in_source), outcome);
 }
 
-/* The task is another org's. Its creator may follow it there; nobody else may even know. */
+/* The task is another org's: its numbers are not those of the feed that we follow. Its creator
+ * may follow it there; nobody else may even know. */
 static void follow_to(struct topic *t, const struct routing *r)
 {
     struct org *org;
 
-    routing_learn(t, r);
     list_each_safe(node, &t->waiters) {
         struct wait *w = container_of(node, struct wait, in_source);
 
@@ -299,14 +299,23 @@ static void follow_to(struct topic *t, const struct routing *r)
             wait_end(w, ERROR_NOT_FOUND);
     }
     if (list_is_empty(&t->waiters)) {
-        t->routing_seq = 0;                    /* our org is not its: judge nobody by that */
-        source_reset(&t->source);
+        source_forget(&t->source);
         return;
     }
     org = orgs_ref(t->all->orgs, r->org);
     source_move(&t->source, org);
     org_unref(org);
-    source_want(&t->source);
+}
+
+static bool on_fetched(struct source *s, struct slice text, void *arg)
+{
+    struct envelope e;
+
+    if (envelope_parse(text, &e) != 0 || e.routing.org.len == 0 ||
+        e.routing.org.len >= ORG_NAME_MAX || slice_eq(e.routing.org, org_name(s->org)))
+        return true;                           /* what is malformed is refused in on_ready */
+    follow_to(arg, &e.routing);
+    return false;
 }
 
 static void on_ready(struct source *s, void *arg)
@@ -316,15 +325,10 @@ static void on_ready(struct source *s, void *arg)
     struct list  *node;
     bool          has_members = topic_members(t) > 0;
 
-    if (view_make(t, &v) != 0 || v.snapshot.routing.org.len >= ORG_NAME_MAX ||
-        v.snapshot.routing.org.len == 0) {
+    if (view_make(t, &v) != 0) {
         log_error("snapshot-refused", LOG_TEXT("task", t->id));
         source_reset(s);
         waiters_end(t, ERROR_INTERNAL);
-        return;
-    }
-    if (!slice_eq(v.snapshot.routing.org, org_name(s->org))) {
-        follow_to(t, &v.snapshot.routing);
         return;
     }
     routing_learn(t, &v.snapshot.routing);
@@ -352,6 +356,7 @@ static void on_failed(struct source *s, int err, void *arg)
 }
 
 static const struct source_handlers SOURCE_HANDLERS = {
+    .fetched = on_fetched,
     .ready = on_ready,
     .failed = on_failed,
     .idle = on_idle,

@@ -34,7 +34,7 @@ test("REST refuses bad tokens with 401 and a stable code", async () => {
 
 test("a socket is refused with connect_error", async () => {
   for (const [what, token] of Object.entries(bad())) {
-    const error = await stack.connect({ token, reconnection: false }).then(() => null, (e) => e);
+    const error = await stack.connect({ token: token ?? null, reconnection: false }).then(() => null, (e) => e);
     assert.ok(error, `${what} came in`);
     assert.match(error.data?.code ?? "", /^(unauthorized|token_expired)$/, what);
   }
