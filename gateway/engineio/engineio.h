@@ -70,7 +70,8 @@ struct eio_options {
     bool         deflate;                      /* accept permessage-deflate (RFC 7692) */
     size_t       deflate_threshold_bytes;      /* smaller messages go uncompressed: 1024 */
     size_t       inflated_bytes_max;           /* ceiling after inflating; 0: max_payload_bytes */
-    const char  *owner;                        /* our name in the sid (base64url characters, no '.'); NULL: none */
+    const char  *owner;                        /* our name in the sid: base64url characters, no
+                                                  '.', at most 43; NULL: none */
 };
 extern const struct eio_options EIO_DEFAULTS;
 
@@ -107,7 +108,8 @@ struct eio_server *eio_server_new(struct net *net, const struct eio_options *opt
 bool eio_server_handle(struct eio_server *s, struct http_request *r);
 void eio_server_head(struct eio_server *s, struct http_request *r);
 
-/* End all sessions (SHUTDOWN) and free the server once they are gone. */
+/* End all sessions (SHUTDOWN) and free the server once they are gone. Close the HTTP server
+ * before: no request may be given to this one afterwards. */
 void eio_server_close(struct eio_server *s);
 
 size_t eio_server_sessions(const struct eio_server *s, enum eio_transport transport);
