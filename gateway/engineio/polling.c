@@ -94,18 +94,19 @@ void polling_flush(struct eio_session *s)
     buf_deinit(&payload);
 }
 
-/* The last payload: what waits, and a close packet. Where nothing waits a poll that comes later
- * gets `6` before it, and one that is pending does not, as from the reference. */
-static void answer_last(struct eio_session *s, bool was_pending)
+/* A session is over: answer its poll. What waits goes first and alone, the close packet into the
+ * next poll: a client handles what a payload says a moment later but closes at once, and would
+ * take being told to leave for a lost connection, and come back. Where nothing waits a poll that
+ * comes later gets `6` before the close packet, and one that is pending does not, as from the
+ * reference. Returns whether the close packet is out. */
+static bool answer_last(struct eio_session *s, bool was_pending)
 {
-    struct buf payload;
-
-    payload_take(s, SIZE_MAX, &payload);       /* there is no next poll to leave a rest to */
-    if (payload.len == 0 && !was_pending)
-        (void)payload_append(&payload, SLICE("6"));
-    (void)payload_append(&payload, SLICE("1"));
-    polling_answer(s->polling, buf_peek(&payload));
-    buf_deinit(&payload);
+    if (s->queue != NULL) {
+        polling_flush(s);
+        return false;
+    }
+    polling_answer(s->polling, was_pending ? SLICE("1") : SLICE("6\x1e" "1"));
+    return true;
 }
 
 bool polling_end(struct eio_session *s, enum session_ending how)
@@ -120,7 +121,7 @@ bool polling_end(struct eio_session *s, enum session_ending how)
     if (p->get == NULL)
         return how == END_FLUSHED && !s->is_websocket;
     if (how == END_FLUSHED) {
-        answer_last(s, true);
+        return !answer_last(s, true);
     } else if (how == END_CUT) {
         struct http_request *r = p->get;
 
@@ -162,8 +163,8 @@ static void handle_get(struct eio_session *s, struct http_request *r)
     p->get = r;
     http_request_on_gone(r, on_get_gone, p);
     if (!s->is_open) {
-        answer_last(s, false);
-        session_stop_lingering(s);
+        if (answer_last(s, false))
+            session_stop_lingering(s);
     } else if (s->queue != NULL) {
         polling_flush(s);
     } else if (p->is_probed) {

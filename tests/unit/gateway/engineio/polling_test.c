@@ -320,7 +320,7 @@ static void the_client_may_close(void **state)
     scene_end(&s);
 }
 
-static void the_servers_close_comes_with_what_was_queued(void **state)
+static void the_servers_close_comes_after_what_was_queued(void **state)
 {
     struct scene s;
 
@@ -331,7 +331,9 @@ static void the_servers_close_comes_with_what_was_queued(void **state)
     rig_send(s.rig.session, "two", 0);
     eio_session_close(s.rig.session);
     eio_session_close(s.rig.session);          /* idempotent */
-    client_expect(&s.rig, &s.get, 200, "4one\x1e""4two\x1e""1");
+    client_expect(&s.rig, &s.get, 200, "4one\x1e""4two");
+    client_get(&s.rig, &s.get, s.query);       /* in a payload of its own */
+    client_expect(&s.rig, &s.get, 200, "6\x1e""1");
     expect_gone(&s);
     rig_expect_closed(&s.rig, EIO_FORCED_CLOSE);
     scene_end(&s);
@@ -478,7 +480,7 @@ int main(void)
         cmocka_unit_test(a_dropped_get_ends_the_session),
         cmocka_unit_test(a_dropped_post_ends_the_session),
         cmocka_unit_test(the_client_may_close),
-        cmocka_unit_test(the_servers_close_comes_with_what_was_queued),
+        cmocka_unit_test(the_servers_close_comes_after_what_was_queued),
         cmocka_unit_test(a_pending_get_without_news_gets_the_close_alone),
         cmocka_unit_test(a_close_with_no_get_pending_waits_for_the_next),
         cmocka_unit_test(a_last_payload_that_nobody_fetches_does_not_keep_the_server),
