@@ -25,6 +25,7 @@ void client_on_open(struct eio_session *session, struct http_request *r, void *a
 {
     struct sio_server *s = arg;
     struct client *c = mem_new(struct client);
+    uint64_t wait_ms = s->options.connect_timeout_ms;
 
     c->server = s;
     c->session = session;
@@ -32,8 +33,8 @@ void client_on_open(struct eio_session *session, struct http_request *r, void *a
     deadline_init(&c->connect);
     eio_session_set_data(session, c);
     s->clients++;
-    if (s->options.connect_timeout_ms != 0) {
-        deadlines_set(&s->connects, &c->connect, net_now_ms(s->net) + s->options.connect_timeout_ms);
+    if (wait_ms != 0) {
+        deadlines_set(&s->connects, &c->connect, net_now_ms(s->net) + wait_ms);
         server_arm_timer(s);
     }
     if (s->hooks.on_open != NULL)
@@ -220,7 +221,7 @@ void client_on_message(struct eio_session *session, struct slice data, bool is_b
     count_one(s->counters.received);
     if (!is_binary && is_too_fast(c)) {
         count_one(s->counters.floods);
-        log_info("client-too-fast", LOG_NUM("events_per_second_max", s->options.events_per_second_max));
+        log_info("client-too-fast", LOG_NUM("events_max", s->options.events_per_second_max));
         c->is_closing = true;
         eio_session_abort(session, EIO_TRANSPORT_ERROR);
         return;

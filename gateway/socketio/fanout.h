@@ -36,8 +36,8 @@ struct fanout {
     uint64_t    slice_us;                      /* of one turn */
     uint64_t    used_us;                       /* in this turn */
     size_t      waiting_bytes;                 /* of messages on their way */
-    size_t      waiting_bytes_max;             /* past it the oldest are finished at once; 0: no limit */
-    uint32_t    quantum;                       /* members visited between two looks at the clock: 32 */
+    size_t      waiting_bytes_max;             /* past it the oldest end at once; 0: no limit */
+    uint32_t    quantum;                       /* members between two looks at the clock: 32 */
     uint64_t    forced;                        /* how often waiting_bytes_max was passed */
 };
 

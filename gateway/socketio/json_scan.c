@@ -217,6 +217,13 @@ static struct token key(struct json_scanner *s)
     return t;
 }
 
+static struct token close_or_fail(struct json_scanner *s)
+{
+    bool object = in_object(s);
+
+    return *s->at == (object ? '}' : ']') ? closed(s, object) : failed(s);
+}
+
 struct token json_scan_next(struct json_scanner *s)
 {
     if (s->expect == FAILED)
@@ -236,7 +243,7 @@ struct token json_scan_next(struct json_scanner *s)
     case KEY_OR_END:   return *s->at == '}' ? closed(s, true) : key(s);
     case VALUE:        return value(s);
     case KEY:          return key(s);
-    case COMMA:        return *s->at == (in_object(s) ? '}' : ']') ? closed(s, in_object(s)) : failed(s);
+    case COMMA:        return close_or_fail(s);
     case DONE:
     case FAILED:       break;
     }

@@ -50,7 +50,7 @@ struct record {                                /* a socket that is, or may come 
     char            pid[SIO_SID_MAX];
     char            sid[SIO_SID_MAX];
     struct deadline expiry;                    /* set: it is lost */
-    struct buf      rooms;                     /* while lost: names, each behind its size_t length */
+    struct buf      rooms;                     /* while lost: names, each behind its length */
 };
 
 struct recovery_memory {
@@ -108,7 +108,7 @@ static void record_free(struct recovery_memory *r, struct record *rec)
 /* What is too old or too much. */
 static void forget_old(struct recovery_memory *r)
 {
-    uint64_t now = net_now_ms(r->net);
+    uint64_t now = net_now_ms(r->net), until;
     struct deadline *d;
 
     while (!list_is_empty(&r->log)) {
@@ -119,7 +119,11 @@ static void forget_old(struct recovery_memory *r)
             break;
         entry_free(r, oldest);
     }
-    while ((d = deadlines_take(&r->lost, r->lost_count > r->options.sockets_max ? UINT64_MAX : now)) != NULL) {
+    for (;;) {
+        until = r->lost_count > r->options.sockets_max ? UINT64_MAX : now;
+        d = deadlines_take(&r->lost, until);
+        if (d == NULL)
+            return;
         r->lost_count--;                       /* it is out of the list already */
         record_free(r, container_of(d, struct record, expiry));
     }

@@ -22,7 +22,8 @@ struct recovery_memory_options {
     size_t   bytes_max;                        /* of them */
     size_t   sockets_max;                      /* lost ones; past it the one lost first goes */
 };
-extern const struct recovery_memory_options RECOVERY_MEMORY_DEFAULTS;  /* 120 s, 10000, 16 MiB, 10000 */
+/* 120 s, 10000, 16 MiB, 10000 */
+extern const struct recovery_memory_options RECOVERY_MEMORY_DEFAULTS;
 
 struct recovery_memory *recovery_memory_new(struct net *net, struct sio_namespace *n,
                                             const struct recovery_memory_options *options);

@@ -32,8 +32,9 @@ struct sio_options {
     uint32_t events_per_second_max;            /* per client, bucket of one second's worth; past it
                                                   closed as misbehaving; 0: no limit */
     uint64_t fanout_slice_us;                  /* a broadcast works so long per turn: 1000 */
-    size_t   fanout_bytes_max;                 /* of messages on their way to rooms, per server; past
-                                                  it the oldest are finished without slicing: 64 MiB */
+    size_t   fanout_bytes_max;                 /* of messages on their way to rooms, per server;
+                                                  past it the oldest are finished without
+                                                  slicing: 64 MiB */
 };
 extern const struct sio_options SIO_DEFAULTS;
 
@@ -159,7 +160,7 @@ struct sio_namespace *sio_socket_namespace(const struct sio_socket *s);
 struct eio_session *sio_socket_session(const struct sio_socket *s);
 void               *sio_socket_data(const struct sio_socket *s);
 void                sio_socket_set_data(struct sio_socket *s, void *data);
-void               *sio_socket_client_data(const struct sio_socket *s);   /* from on_open, or NULL */
+void               *sio_socket_client_data(const struct sio_socket *s);   /* of on_open */
 bool                sio_socket_is_accepted(const struct sio_socket *s);
 
 /* --- rooms --- */
@@ -173,8 +174,10 @@ size_t sio_room_count(const struct sio_socket *s);            /* rooms this sock
 
 /* Call `fn` for every room of a socket, for every socket of a room. `fn` may leave or join
  * that very room and close sockets; members who join during the walk are not visited. */
-void sio_each_room(struct sio_socket *s, void (*fn)(struct sio_socket *, struct slice room, void *), void *arg);
-void sio_each_member(struct sio_namespace *n, struct slice room, void (*fn)(struct sio_socket *, void *), void *arg);
+void sio_each_room(struct sio_socket *s,
+                   void (*fn)(struct sio_socket *, struct slice room, void *), void *arg);
+void sio_each_member(struct sio_namespace *n, struct slice room,
+                     void (*fn)(struct sio_socket *, void *), void *arg);
 void sio_each_socket(struct sio_namespace *n, void (*fn)(struct sio_socket *, void *), void *arg);
 size_t sio_room_size(struct sio_namespace *n, struct slice room);
 

@@ -36,24 +36,9 @@ const ROWS = [
     ours: ["close:1005"],
   },
   {
-    names: ["polling: kicked with the transport"],
-    reason: "what is queued and the close packet share a payload; the reference needs two",
-    ours: ["41", "1"],
-  },
-  {
-    names: ["polling: kicked with the transport and a namespace beside"],
-    reason: "what is queued and the close packet share a payload; the reference needs two",
-    ours: ["41", "41/custom,", "1"],
-  },
-  {
-    names: ["polling: one attachment too many"],
-    reason: "what is queued and the close packet share a payload; the reference needs two",
-    ours: ["bAQ==", "1", GONE],
-  },
-  {
     names: ["polling: one bad of two in one POST"],
     reason: "what came before the bad packet is still answered; the reference handles events a tick later",
-    ours: ['42["message-back",1]', "1", GONE],
+    ours: ['42["message-back",1]', "6", "1", GONE],
   },
   {
     names: ["http session: POST of broken base64"],

@@ -74,16 +74,16 @@ export class Polling {
     return request(this.port, { method: "POST", path: this.url(), body, headers });
   }
 
-  // Poll until a packet begins with `end`, or the session is refused. Answers all packets, and at the
-  // last what refused it.
-  async drain(end) {
+  // Poll until a packet begins with one of `ends`, or the session is refused. Answers all packets, and
+  // at the last what refused it.
+  async drain(...ends) {
     const seen = [];
     for (let i = 0; i < 20; i++) {
       const answer = await this.get();
       if (answer.status !== 200) return [...seen, `${answer.status ?? answer.error} ${answer.body ?? ""}`];
       const packets = answer.body.split("\x1e");
       seen.push(...packets);
-      if (end && packets.some((packet) => packet.startsWith(end))) return seen;
+      if (packets.some((packet) => ends.some((end) => packet.startsWith(end)))) return seen;
     }
     return [...seen, "endless"];
   }

@@ -107,7 +107,7 @@ static void check_packet(struct slice text)
         bool is_binary = p.type == SIO_BINARY_EVENT || p.type == SIO_BINARY_ACK;
 
         must(p.id >= -1 && p.type != SIO_CONNECT_ERROR && p.nsp.data[0] == '/');
-        must(is_binary ? p.attachments >= 1 && p.attachments <= ATTACHMENTS_MAX : p.attachments == 0);
+        must(is_binary == (p.attachments != 0) && p.attachments <= ATTACHMENTS_MAX);
         must(p.payload.len == 0 || json_scan_is_valid(p.payload, NULL));
         check_name(&p);
         check_again(&p);

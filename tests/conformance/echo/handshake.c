@@ -58,7 +58,8 @@ static bool is_single(struct slice name)
 }
 
 /* The value of headers[at] and of all later ones of its name. */
-static void append_joined(struct buf *out, const struct http_header *headers, size_t count, size_t at)
+static void append_joined(struct buf *out, const struct http_header *headers, size_t count,
+                          size_t at)
 {
     struct slice name = headers[at].name;
     struct buf joined;
@@ -176,9 +177,9 @@ void handshake_append(struct buf *out, const struct handshake *h, struct slice a
     strftime(text, sizeof(text), tm.tm_gmtoff == 0
              ? "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)"
              : "%a %b %d %Y %H:%M:%S GMT%z (%Z)", &tm);
-    buf_printf(out, ",\"time\":\"%s\",\"address\":\"%s\",\"xdomain\":%s,\"secure\":false,\"issued\":%lld",
-               text, h->address, h->is_xdomain ? "true" : "false", (long long)clock_wall_ms());
-    buf_append_text(out, ",\"url\":");
+    buf_printf(out, ",\"time\":\"%s\",\"address\":\"%s\",\"xdomain\":%s", text, h->address,
+               h->is_xdomain ? "true" : "false");
+    buf_printf(out, ",\"secure\":false,\"issued\":%lld,\"url\":", (long long)clock_wall_ms());
     append_latin1(out, buf_peek(&h->url));
     buf_append_text(out, ",\"query\":");
     json_append(out, h->query);

@@ -42,7 +42,7 @@ static int shortest_digits(double n, char digits[20], int *point)
     for (const char *at = text; *at != 'e'; at++)
         if (*at >= '0' && *at <= '9')
             digits[len++] = *at;
-    *point = atoi(strchr(text, 'e') + 1) + 1;
+    *point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
     while (len > 1 && digits[len - 1] == '0')
         len--;
     return len;
@@ -289,7 +289,9 @@ void js_arguments(struct js *js, const struct sio_event *e, size_t first)
 
 bool js_is_true(struct slice json)
 {
-    if (json.len == 0 || slice_is(json, "null") || slice_is(json, "false") || slice_is(json, "\"\""))
+    if (json.len == 0 || slice_is(json, "null") || slice_is(json, "false"))
+        return false;
+    if (slice_is(json, "\"\""))
         return false;
     if (json.data[0] == '-' || (json.data[0] >= '0' && json.data[0] <= '9'))
         return number_of(json) != 0;

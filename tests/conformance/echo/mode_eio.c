@@ -110,13 +110,16 @@ static int client_on_handshake(struct http_request *r, const char **why, void *a
     return err == ERR_NOT_FOUND ? 0 : 403;
 }
 
-static size_t client_on_headers(struct http_request *r, struct http_header *out, size_t max, void *arg)
+static size_t client_on_headers(struct http_request *r, struct http_header *out, size_t max,
+                                void *arg)
 {
     static char now[80];
     time_t seconds = time(NULL);
     struct tm tm;
-    const char *cookies[] = { "1=1; Max-Age=86400",
-                              "2=2; Path=/; HttpOnly; Secure; SameSite=Strict", "3=3; Max-Age=0", now };
+    const char *cookies[] = {
+        "1=1; Max-Age=86400", "2=2; Path=/; HttpOnly; Secure; SameSite=Strict", "3=3; Max-Age=0",
+        now,
+    };
     size_t count = 0;
 
     (void)r;
@@ -177,4 +180,5 @@ static void client_on_request(struct echo *e, struct http_request *r)
 }
 
 const struct mode MODE_EIO = { "eio", start, on_request, on_head, stop };
-const struct mode MODE_EIO_CLIENT = { "eio-client", client_start, client_on_request, on_head, stop };
+const struct mode MODE_EIO_CLIENT = { "eio-client", client_start, client_on_request, on_head,
+                                      stop };

@@ -78,8 +78,11 @@ static void say_later(struct talker *t, const struct sio_event *e)
     buf_append_text(&say->js.text, "[\"said\",");
     js_value(&say->js, x.len == 0 ? SLICE("null") : x);
     buf_append_char(&say->js.text, ']');
-    for (size_t i = 0; i < say->js.count; i++)
-        say->js.attachments[i].data = mem_dup(say->js.attachments[i].data, say->js.attachments[i].len);
+    for (size_t i = 0; i < say->js.count; i++) {
+        struct slice *lent = &say->js.attachments[i];
+
+        lent->data = mem_dup(lent->data, lent->len);
+    }
     if (ms.len != 0 && ms.len < sizeof(number))
         memcpy(number, ms.data, ms.len);
     sio_mode_later(t->mode, strtoul(number, NULL, 10), say_now, say_free, say);
@@ -121,7 +124,8 @@ static void on_disconnect(struct sio_socket *s, enum sio_reason reason, void *ar
     talker_left(arg, s, reason);
 }
 
-static const struct sio_namespace_handlers CUSTOM = { on_custom_connect, on_no_event, on_disconnect };
+static const struct sio_namespace_handlers CUSTOM = { on_custom_connect, on_no_event,
+                                                      on_disconnect };
 
 static const struct sio_namespace_handlers RECOVER = { on_recover_connect, on_recover_event,
                                                        on_disconnect };

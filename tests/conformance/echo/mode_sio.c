@@ -150,9 +150,11 @@ static void refuse_with_data(struct sio_socket *s, struct slice auth, void *arg)
 }
 
 static const struct sio_namespace_handlers PROBE = { on_connect, on_probe_event, on_disconnect };
-static const struct sio_namespace_handlers PROBE_CUSTOM = { on_connect, on_custom_event, on_disconnect };
+static const struct sio_namespace_handlers PROBE_CUSTOM = { on_connect, on_custom_event,
+                                                            on_disconnect };
 static const struct sio_namespace_handlers NO = { refuse, on_no_event, on_disconnect };
-static const struct sio_namespace_handlers NODATA = { refuse_with_data, on_no_event, on_disconnect };
+static const struct sio_namespace_handlers NODATA = { refuse_with_data, on_no_event,
+                                                      on_disconnect };
 
 static void *start_probe(struct echo *e)
 {
@@ -168,6 +170,9 @@ static void *start_probe(struct echo *e)
     return m;
 }
 
-const struct mode MODE_SIO = { "sio", start_sio, sio_mode_on_request, sio_mode_on_head, sio_mode_stop };
-const struct mode MODE_CHAT = { "chat", start_chat, sio_mode_on_request, sio_mode_on_head, sio_mode_stop };
-const struct mode MODE_PROBE = { "probe", start_probe, sio_mode_on_request, sio_mode_on_head, sio_mode_stop };
+const struct mode MODE_SIO = { "sio", start_sio, sio_mode_on_request, sio_mode_on_head,
+                               sio_mode_stop };
+const struct mode MODE_CHAT = { "chat", start_chat, sio_mode_on_request, sio_mode_on_head,
+                                sio_mode_stop };
+const struct mode MODE_PROBE = { "probe", start_probe, sio_mode_on_request, sio_mode_on_head,
+                                 sio_mode_stop };

@@ -82,7 +82,8 @@ static void on_answer(int err, struct slice array, const struct slice *attachmen
 
     (void)attachments;
     (void)count;
-    if (json_is_integer(a) && json_integer_value(a) == 5 && json_is_true(json_object_get(b, "test")))
+    if (json_is_integer(a) && json_integer_value(a) == 5 &&
+        json_is_true(json_object_get(b, "test")))
         talker_say(asked->talker, asked->socket, "got it", "");
     json_decref(answer);
     free(asked);
@@ -156,7 +157,8 @@ static void get_date_object(const struct talker *t, struct sio_socket *s, const 
 static void get_utf8(const struct talker *t, struct sio_socket *s, const struct sio_event *e)
 {
     static const char *const TEXTS[] = {
-        "\"てすと\"", "\"Я Б Г Д Ж Й\"", "\"Ä ä Ü ü ß\"", "\"utf8 — string\"", "\"utf8 — string\"",
+        "\"てすと\"", "\"Я Б Г Д Ж Й\"", "\"Ä ä Ü ü ß\"",
+        "\"utf8 — string\"", "\"utf8 — string\"",
     };
 
     (void)e;
@@ -194,7 +196,7 @@ static void jsonbuff(const struct talker *t, struct sio_socket *s, const struct 
     json_decref(o);
 }
 
-#define SEEN_ROOM SLICE("\x01" "abuff1")       /* no client can name it: it marks who has sent abuff1 */
+#define SEEN_ROOM SLICE("\x01" "abuff1")       /* marks who has sent abuff1; no event joins rooms */
 
 static void abuff1(const struct talker *t, struct sio_socket *s, const struct sio_event *e)
 {

@@ -42,7 +42,8 @@ void talker_emit(const struct talker *t, struct sio_socket *s, const struct js *
         sio_emit_binary(s, event.array, event.attachments, event.count);
 }
 
-void talker_say(const struct talker *t, struct sio_socket *s, const char *name, const char *arguments)
+void talker_say(const struct talker *t, struct sio_socket *s, const char *name,
+                const char *arguments)
 {
     struct js js;
 

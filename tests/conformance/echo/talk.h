@@ -30,7 +30,8 @@ void talker_left(const struct talker *t, struct sio_socket *s, enum sio_reason r
 void talker_emit(const struct talker *t, struct sio_socket *s, const struct js *js);
 
 /* Emit ["name",<argument>...]: `arguments` is JSON without brackets, "" for none. */
-void talker_say(const struct talker *t, struct sio_socket *s, const char *name, const char *arguments);
+void talker_say(const struct talker *t, struct sio_socket *s, const char *name,
+                const char *arguments);
 
 /* Emit `auth` with what the socket connected with. */
 void talker_say_auth(const struct talker *t, struct sio_socket *s, struct slice auth);

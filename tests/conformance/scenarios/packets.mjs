@@ -179,7 +179,7 @@ async function overPolling(port, packets, end) {
   await p.open();
   for (const packet of [...packets, end]) {
     seen.push(`posted: ${(await p.post(asText(packet))).status}`);
-    if (isConnect(packet)) seen.push(...await p.drain("4"));
+    if (isConnect(packet)) seen.push(...await p.drain("40", "44"));
     else await sleep(HOLD_MS);
   }
   if (!isConnect(end)) seen.push(...await p.drain("4398765"));

@@ -34,7 +34,8 @@ static const struct row ROWS[] = {
     OK("0/custom,{\"a\":[1]}", SIO_CONNECT, 0, "/custom", -1, "{\"a\":[1]}", ""),
     OK("0/custom?x=1,", SIO_CONNECT, 0, "/custom?x=1", -1, "", ""),
     OK("0 {} ", SIO_CONNECT, 0, "/", -1, "{}", ""),
-    BAD("0null"), BAD("0[]"), BAD("0[\"a\"]"), BAD("0{"), BAD("0\"x\""), BAD("0true"), BAD("0,{}"), BAD("0/a,null"),
+    BAD("0null"), BAD("0[]"), BAD("0[\"a\"]"), BAD("0{"), BAD("0\"x\""),
+    BAD("0true"), BAD("0,{}"), BAD("0/a,null"),
     BAD("0{\"a\":1}x"),
     /* leaving */
     OK("1", SIO_DISCONNECT, 0, "/", -1, "", ""),
@@ -56,7 +57,8 @@ static const struct row ROWS[] = {
     OK("2[\"error\"]", SIO_EVENT, 0, "/", -1, "[\"error\"]", "error"),
     OK("2[\"\"]", SIO_EVENT, 0, "/", -1, "[\"\"]", ""),
     BAD("2[]"), BAD("2{}"), BAD("2[null]"), BAD("2[{}]"), BAD("2[[\"a\"]]"), BAD("2[true]"), BAD("2[\"a\""),
-    BAD("2x[\"a\"]"), BAD("2,[\"a\"]"), BAD("2\"a\""), BAD("2[\"a\"]]"), BAD("2[\"a\",]"), BAD("2/nsp[\"n\"],["),
+    BAD("2x[\"a\"]"), BAD("2,[\"a\"]"), BAD("2\"a\""), BAD("2[\"a\"]]"),
+    BAD("2[\"a\",]"), BAD("2/nsp[\"n\"],["),
     BAD("2-1[\"a\"]"), BAD("29999999999999999999[\"a\"]"),
     BAD("2[\"connect\"]"), BAD("2[\"connect_error\"]"), BAD("2[\"disconnect\"]"), BAD("2[\"disconnecting\"]"),
     BAD("2[\"newListener\"]"), BAD("2[\"removeListener\",1]"), BAD("2[\"\\u0063onnect\"]"),
@@ -68,7 +70,8 @@ static const struct row ROWS[] = {
     OK("31", SIO_ACK, 0, "/", 1, "", ""),
     BAD("31{}"), BAD("31null"), BAD("31\"a\""), BAD("31[1"),
     /* what clients never say */
-    BAD("4{\"message\":\"x\"}"), BAD("4"), BAD("4\"x\""), BAD("7[\"a\"]"), BAD("8"), BAD("9"), BAD("a"), BAD(""), BAD("["),
+    BAD("4{\"message\":\"x\"}"), BAD("4"), BAD("4\"x\""), BAD("7[\"a\"]"), BAD("8"),
+    BAD("9"), BAD("a"), BAD(""), BAD("["),
     /* binary */
     OK("51-[\"e\",{\"_placeholder\":true,\"num\":0}]", SIO_BINARY_EVENT, 1, "/", -1,
        "[\"e\",{\"_placeholder\":true,\"num\":0}]", "e"),
@@ -79,8 +82,10 @@ static const struct row ROWS[] = {
        "[{\"_placeholder\":true,\"num\":0}]", ""),
     OK("61-/custom,9[]", SIO_BINARY_ACK, 1, "/custom", 9, "[]", ""),
     OK("51-", SIO_BINARY_EVENT, 1, "/", -1, "", ""),
-    BAD("50-[\"e\"]"), BAD("5-[\"e\"]"), BAD("5[\"e\"]"), BAD("51[\"e\"]"), BAD("5-1-[\"e\"]"), BAD("51.5-[\"e\"]"),
-    BAD("5x-[\"e\"]"), BAD("5 1-[\"e\"]"), BAD("5"), BAD("51"), BAD("51-[]"), BAD("51-{\"_placeholder\":true,\"num\":0}"),
+    BAD("50-[\"e\"]"), BAD("5-[\"e\"]"), BAD("5[\"e\"]"), BAD("51[\"e\"]"),
+    BAD("5-1-[\"e\"]"), BAD("51.5-[\"e\"]"),
+    BAD("5x-[\"e\"]"), BAD("5 1-[\"e\"]"), BAD("5"), BAD("51"),
+    BAD("51-[]"), BAD("51-{\"_placeholder\":true,\"num\":0}"),
     BAD("51-[{\"_placeholder\":true,\"num\":0}]"), BAD("61-{}"),
     BIG("511-[\"e\"]"), BIG("599999999999999999999-[\"e\"]"),
 };
