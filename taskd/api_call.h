@@ -21,7 +21,8 @@ enum route_auth { ROUTE_OPEN, ROUTE_USER, ROUTE_ADMIN, ROUTE_CLUSTER };
 enum {
     ROUTE_BODY = 1,                            /* a JSON object must come */
     ROUTE_KEYED = 2,                           /* Idempotency-Key is honoured, for a day */
-    ROUTE_KEYED_FOR_EVER = 4                   /* for ever */
+    ROUTE_KEYED_FOR_EVER = 4,                  /* for ever */
+    ROUTE_SAFE_TWICE = 8                       /* its effect knows its key: run twice, it is one */
 };
 
 struct call;

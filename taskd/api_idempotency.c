@@ -6,9 +6,11 @@
  * something else.
  *
  * Only what succeeded is kept: a refusal had no effect, and whoever mends the request may
- * send it again under the same key. If taskd dies between effect and record, the "under way"
- * expires within a minute, and the repeat is recognised further down: a created task by
- * its id, which is made from the key, and an act by its own key in the task's timeline. */
+ * send it again under the same key. If taskd dies between effect and record, the repeat is
+ * recognised further down: a created task by its id, which is made from the key, and an act by
+ * its own key in the task's timeline. Such requests need not be kept apart: a second one that
+ * comes while the first is under way runs, too. Others are asked to come back, until the "under
+ * way" expires within a minute. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +78,12 @@ static void answer_again(struct call *c, const char *json)
     const char *body;
     int         status = kept != NULL ? (int)json_int(kept, "status", 0) : 0;
 
+    if (status == 0 && (c->route->flags & ROUTE_SAFE_TWICE) && fingerprint != NULL &&
+        strcmp(fingerprint, c->fingerprint) == 0) {
+        json_decref(kept);
+        c->route->handle(c);
+        return;
+    }
     c->record[0] = '\0';                       /* nothing is to be kept of this one */
     if (fingerprint == NULL || strcmp(fingerprint, c->fingerprint) != 0) {
         json_decref(kept);

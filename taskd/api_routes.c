@@ -10,13 +10,13 @@
 
 static const struct route ROUTES[] = {
     { HTTP_POST,   "/api/tasks",             ROUTE_USER,
-      ROUTE_BODY | ROUTE_KEYED | ROUTE_KEYED_FOR_EVER,          on_task_create },
+      ROUTE_BODY | ROUTE_KEYED | ROUTE_KEYED_FOR_EVER | ROUTE_SAFE_TWICE, on_task_create },
     { HTTP_GET,    "/api/tasks",             ROUTE_USER,  0,    on_task_list },
     { HTTP_GET,    "/api/tasks/:id",         ROUTE_USER,  0,    on_task_get },
     { HTTP_PATCH,  "/api/tasks/:id",         ROUTE_USER,
-      ROUTE_BODY | ROUTE_KEYED,                                 on_task_edit },
+      ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE,              on_task_edit },
     { HTTP_POST,   "/api/tasks/:id/clarify", ROUTE_USER,
-      ROUTE_BODY | ROUTE_KEYED,                                 on_task_clarify },
+      ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE,              on_task_clarify },
     { HTTP_GET,    "/api/tasks/:id/events",  ROUTE_USER,  0,    on_task_events },
     { HTTP_GET,    "/api/me",                ROUTE_USER,  0,    on_me },
 
