@@ -138,6 +138,16 @@ typedef void store_events_cb(int err, const struct event *events, size_t count, 
 int store_events(struct store *s, const struct store_events_query *q, store_events_cb *cb,
                  void *arg);
 
+/* The newest task (by createdAt) of a repository, small and capital letters meaning the same,
+ * by the one of the three that is given: its githubBranch, issueNumber or prNumber.
+ * err: 0 with the task; ERR_NOT_FOUND. ERR_INVALID also where it could be no task's. */
+struct store_find_query {
+    const char *repo;                          /* owner/name */
+    const char *branch;                        /* NULL: not by it */
+    int64_t     issue_number, pr_number;       /* 0: not by it */
+};
+int store_find(struct store *s, const struct store_find_query *q, store_task_cb *cb, void *arg);
+
 /* Was an input with this key ever applied to the task? err: 0 (it was), ERR_NOT_FOUND. */
 int store_has_key(struct store *s, const char *id, const char *key, store_done_cb *cb, void *arg);
 

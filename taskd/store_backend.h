@@ -80,6 +80,7 @@ struct store_ops {
     int (*list)(struct store_session *s, const struct store_query *q, struct store_page *out);
     int (*events)(struct store_session *s, const struct store_events_query *q,
                   struct store_timeline *out);
+    int (*find)(struct store_session *s, const char *place, struct task *out);
     int (*has_key)(struct store_session *s, const char *id, const char *key);
     int (*record_add)(struct store_session *s, const struct store_record *r, struct buf *out);
     int (*record_put)(struct store_session *s, const struct store_record *r);
@@ -100,6 +101,16 @@ void store_scope(char out[STORE_SCOPE_SIZE], const char *org, const char *privat
 
 /* The scopes that a query looks into: one or two. Returns how many. */
 size_t store_query_scopes(const struct store_query *q, char out[2][STORE_SCOPE_SIZE]);
+
+/* What a task is found by (store_find): up to three texts such as "acme/site pr 43". Returns how
+ * many (store_places.c). */
+#define STORE_PLACE_SIZE 512
+#define STORE_PLACES_MAX 3
+size_t store_places(const struct task *t, char out[STORE_PLACES_MAX][STORE_PLACE_SIZE]);
+bool   store_places_differ(const struct task *a, const struct task *b);
+
+/* What a question looks for: 0, or ERR_INVALID. */
+int store_place(const struct store_find_query *q, char out[STORE_PLACE_SIZE]);
 
 /* `t` as it stands after a change that was stored, its window of events included, built from
  * what the caller of apply gave. False where `before` does not hold its whole window. */

@@ -141,6 +141,19 @@ int store_events(struct store *s, const struct store_events_query *q, store_even
     return store_submit(s, r);
 }
 
+int store_find(struct store *s, const struct store_find_query *q, store_task_cb *cb, void *arg)
+{
+    struct store_request *r;
+    char place[STORE_PLACE_SIZE];
+
+    if (store_place(q, place) != 0 || store_check_text(place) != 0)
+        return ERR_INVALID;
+    r = store_request_new(STORE_OP_FIND, arg);
+    r->key = mem_strdup(place);
+    r->cb.task = cb;
+    return store_submit(s, r);
+}
+
 int store_has_key(struct store *s, const char *id, const char *key, store_done_cb *cb, void *arg)
 {
     struct store_request *r;
@@ -161,7 +174,10 @@ static struct store_request *record_request(enum store_op op, const char *kind, 
 {
     struct store_request *r;
 
-    if (store_check_text(kind) != 0 || (key != NULL && store_check_text(key) != 0))
+    /* A kind is a name of ours, and one line: backends put a line feed behind it. */
+    if (store_check_text(kind) != 0 || strchr(kind, '\n') != NULL)
+        return NULL;
+    if (key != NULL && store_check_text(key) != 0)
         return NULL;
     r = store_request_new(op, arg);
     r->kind = mem_strdup(kind);

@@ -307,6 +307,7 @@ const struct store_ops store_mongo_ops = {
     .counts = mg_counts,
     .list = mg_list,
     .events = mg_events,
+    .find = mg_find_place,
     .has_key = mg_has_key,
     .record_add = mg_record_add,
     .record_put = mg_record_put,

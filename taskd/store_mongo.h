@@ -4,6 +4,7 @@
  *
  *   { _id: ObjectId, seq: 7, title: …, (all fields of task.def under their wire names)
  *     active: true, words: ["fix", "login"],          what pages and questions look for
+ *     places: ["acme/site pr 43"],                    what webhooks look for (store_places.c)
  *     events: [ {seq, eventType, …, key, nonce}, … ], the newest TASK_EVENTS_KEPT
  *     settled: 5,                                     events up to this one are in `events` too
  *     unpublished: true,                              the outbox's mark; missing where published
@@ -131,6 +132,7 @@ int mg_unpublished_count(struct store_session *s, int64_t *out);
 int mg_counts(struct store_session *s, const char *org, struct store_counts *out);
 int mg_events(struct store_session *s, const struct store_events_query *q,
               struct store_timeline *out);
+int mg_find_place(struct store_session *s, const char *place, struct task *out);
 int mg_has_key(struct store_session *s, const char *id, const char *key);
 int mg_list(struct store_session *s, const struct store_query *q, struct store_page *out);
 

@@ -104,6 +104,26 @@ void mg_append_words(bson_t *out, const struct task *t)
     words_deinit(&words);
 }
 
+/* A new task has none: an index of them all would hold each of these for nothing. */
+static void append_places(bson_t *out, const struct task *t, bool is_new)
+{
+    char   places[STORE_PLACES_MAX][STORE_PLACE_SIZE];
+    size_t count = store_places(t, places);
+    bson_t list;
+
+    if (is_new && count == 0)
+        return;
+    BSON_APPEND_ARRAY_BEGIN(out, "places", &list);
+    for (size_t i = 0; i < count; i++) {
+        char        storage[16];
+        const char *position;
+
+        bson_uint32_to_string((uint32_t)i, &position, storage, sizeof(storage));
+        BSON_APPEND_UTF8(&list, position, places[i]);
+    }
+    bson_append_array_end(out, &list);
+}
+
 void mg_task_to_bson(const struct task *t, const struct event *first, const bson_oid_t *nonce,
                      bson_t *out)
 {
@@ -119,6 +139,7 @@ void mg_task_to_bson(const struct task *t, const struct event *first, const bson
 #undef FIELD
     BSON_APPEND_BOOL(out, "active", status_is_active(t->status));
     mg_append_words(out, t);
+    append_places(out, t, true);
     BSON_APPEND_ARRAY_BEGIN(out, "events", &part);
     BSON_APPEND_DOCUMENT_BEGIN(&part, "0", &event);
     mg_event_append(&event, first, nonce);
@@ -148,6 +169,8 @@ static void append_set(const struct store_change *c, bson_t *update)
         BSON_APPEND_BOOL(&set, "active", status_is_active(b->status));
     if (words_differ(a, b))
         mg_append_words(&set, b);
+    if (store_places_differ(a, b))
+        append_places(&set, b, false);
     BSON_APPEND_BOOL(&set, "unpublished", true);
     bson_append_document_end(update, &set);
 }

@@ -24,6 +24,7 @@ static const struct index_spec {
     PAGE("createdBy:1 ", "createdAt"), PAGE("createdBy:1 ", "updatedAt"),
     PAGE("active:1 ", "createdAt"),  PAGE("active:1 ", "updatedAt"),
     { "tasks", "orgId:1 words:1", NULL, -1 },
+    { "tasks", "places:1", NULL, -1 },
     { "tasks", "unpublished:1 updatedAt:1", "unpublished", -1 },
     { "events", "task:1 key:1", NULL, -1 },
     { "records", "kind:1", NULL, -1 },

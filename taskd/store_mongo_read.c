@@ -115,6 +115,28 @@ int mg_get(struct store_session *s, const char *id, struct task *out)
     return mg_begin(&t, s, false) ? mg_load(&t, id, out) : ERR_STORE;
 }
 
+int mg_find_place(struct store_session *s, const char *place, struct task *out)
+{
+    bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER, sort, doc;
+    struct mg_try t;
+    int    err = ERR_STORE;
+
+    BSON_APPEND_UTF8(&filter, "places", place);
+    BSON_APPEND_DOCUMENT_BEGIN(&opts, "sort", &sort);
+    BSON_APPEND_INT32(&sort, "createdAt", -1);
+    BSON_APPEND_INT32(&sort, "_id", -1);
+    bson_append_document_end(&opts, &sort);
+    if (mg_begin(&t, s, false))
+        err = mg_find_one(&t, s->tasks, &filter, &opts, &doc);
+    if (err == 0) {
+        err = mg_task_from_bson(&doc, out, NULL);
+        bson_destroy(&doc);
+    }
+    bson_destroy(&filter);
+    bson_destroy(&opts);
+    return err;
+}
+
 /* --- keys --- */
 
 int mg_find_key(struct mg_try *t, const char *id, const char *key)

@@ -91,6 +91,7 @@ RUN(unpublished_count) { return ops->unpublished_count(s, &r->count); }
 RUN(counts)            { return ops->counts(s, r->org, &r->counts); }
 RUN(list)              { return ops->list(s, &r->query, &r->page); }
 RUN(events)            { return ops->events(s, &r->events, &r->timeline); }
+RUN(find)              { return ops->find(s, r->key, &r->task); }
 RUN(has_key)           { return ops->has_key(s, r->id, r->key); }
 RUN(record_add)        { return ops->record_add(s, RECORD(r), &r->value); }
 RUN(record_put)        { return ops->record_put(s, RECORD(r)); }
@@ -172,6 +173,7 @@ static void answer_events(struct store_request *r)
 #define answer_apply       answer_task
 #define answer_settle      answer_task
 #define answer_mark        answer_done
+#define answer_find        answer_task
 #define answer_has_key     answer_done
 #define answer_record_add  answer_value
 #define answer_record_put  answer_done

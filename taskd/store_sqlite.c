@@ -9,6 +9,7 @@
  * Tables. `tasks` is narrow: what is searched, sorted and guarded by, 150 bytes a row, so
  * that walking an index costs little. The document, JSON as task_to_json writes it, stands
  * apart in `docs`, its events in `events`, whose (task, key) is unique: a repeat is found however late.
+ * `places` says where on GitHub a task is found (store_places.c).
  * `texts` holds the folded words of each task and feeds `search`, an index over them (FTS5).
  * `counts` is kept by the mark itself: grouping a million rows takes a second.
  *
@@ -46,6 +47,8 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS events (task INTEGER NOT NULL, seq INTEGER NOT NULL, key TEXT,"
     " record TEXT NOT NULL, PRIMARY KEY (task, seq)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX IF NOT EXISTS events_key ON events (task, key) WHERE key IS NOT NULL;"
+    "CREATE TABLE IF NOT EXISTS places (place TEXT NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (place, n)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS texts (n INTEGER PRIMARY KEY, words TEXT NOT NULL);"
     /* ascii: a word was cut and folded here; all but ASCII's separators belongs to it. */
     "CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5 (words, content='texts',"
@@ -354,6 +357,7 @@ const struct store_ops store_sqlite_ops = {
     .counts = sq_counts,
     .list = sq_list,
     .events = sq_events,
+    .find = sq_find_place,
     .has_key = sq_has_key,
     .record_add = sq_record_add,
     .record_put = sq_record_put,

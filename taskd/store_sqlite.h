@@ -79,6 +79,7 @@ int sq_unpublished_count(struct store_session *s, int64_t *out);
 int sq_counts(struct store_session *s, const char *org, struct store_counts *out);
 int sq_events(struct store_session *s, const struct store_events_query *q,
               struct store_timeline *out);
+int sq_find_place(struct store_session *s, const char *place, struct task *out);
 int sq_has_key(struct store_session *s, const char *id, const char *key);
 int sq_list(struct store_session *s, const struct store_query *q, struct store_page *out);
 

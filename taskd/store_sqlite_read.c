@@ -139,6 +139,29 @@ int sq_get(struct store_session *s, const char *id, struct task *out)
     return err;
 }
 
+int sq_find_place(struct store_session *s, const char *place, struct task *out)
+{
+    struct sq_row row;
+    sqlite3_stmt *q;
+    bool is_ours;
+    int  err = sq_begin_read(s, &is_ours);
+
+    if (err != 0)
+        return err;
+    q = sq_stmt(s, SQ_FIND_PLACE);
+    err = q == NULL ? ERR_STORE : 0;
+    if (err == 0) {
+        sq_bind_text(q, 1, place);
+        err = sq_step(q);
+        if (err == 1)
+            sq_read_row(q, &row);
+        sq_done(q);
+        err = err == 1 ? sq_load(s, &row, out) : err == 0 ? ERR_NOT_FOUND : err;
+    }
+    sq_end_read(s, is_ours);
+    return err;
+}
+
 int sq_events(struct store_session *s, const struct store_events_query *q,
               struct store_timeline *out)
 {

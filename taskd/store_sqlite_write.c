@@ -151,6 +151,28 @@ static int replace_words(struct store_session *s, const struct store_change *c, 
     return err;
 }
 
+static int write_places(struct store_session *s, enum sq_stmt which, const struct task *t,
+                        int64_t n)
+{
+    char   places[STORE_PLACES_MAX][STORE_PLACE_SIZE];
+    size_t count = store_places(t, places);
+    int    err = 0;
+
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = write_text(s, which, places[i], n);
+    return err;
+}
+
+static int replace_places(struct store_session *s, const struct store_change *c, int64_t n)
+{
+    int err;
+
+    if (!store_places_differ(c->before, c->after))
+        return 0;
+    err = write_places(s, SQ_DROP_PLACE, c->before, n);
+    return err != 0 ? err : write_places(s, SQ_INSERT_PLACE, c->after, n);
+}
+
 int sq_create(struct store_session *s, const struct task *t, const struct event *first,
               struct task *out)
 {
@@ -172,6 +194,8 @@ int sq_create(struct store_session *s, const struct task *t, const struct event 
         err = write_event(s, first, n);
     if (err == 0)
         err = insert_words(s, t, n);
+    if (err == 0)
+        err = write_places(s, SQ_INSERT_PLACE, t, n);
     if (err != 0)
         return err;
     task_copy(out, t);
@@ -213,6 +237,8 @@ static int write_change(struct store_session *s, const struct store_change *c, i
         err = write_document(s, SQ_UPDATE_DOC, c->after, n);
     if (err == 0)
         err = write_event(s, c->event, n);
+    if (err == 0)
+        err = replace_places(s, c, n);
     return err != 0 ? err : replace_words(s, c, n);
 }
 
