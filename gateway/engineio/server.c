@@ -80,8 +80,8 @@ static void on_idle(uv_idle_t *handle)
     list_splice(&batch, &server->turn);
     while ((node = list_take_first(&batch)) != NULL)
         session_turn(container_of(node, struct eio_session, turn));
-    if (list_is_empty(&server->turn))
-        uv_idle_stop(handle);
+    if (list_is_empty(&server->turn) && !server->is_closing)
+        uv_idle_stop(handle);                  /* an on_close may have closed the server */
 }
 
 static void on_handle_closed(uv_handle_t *handle);

@@ -39,6 +39,7 @@ struct rig {
     const char         *close_on;              /* this message closes its session */
     const char         *say_on_open;
     bool                close_on_open, abort_on_open;
+    bool                close_server_on_close;
     int                 refuse_status;
     const char         *refuse_why;
     struct buf          foreign;               /* owners named in foreign sids */
@@ -131,6 +132,8 @@ static inline void rig_on_close(struct eio_session *s, enum eio_reason reason, v
     rig->reason = reason;
     if (rig->session == s)
         rig->session = NULL;
+    if (rig->close_server_on_close)
+        eio_server_close(rig->eio);
 }
 
 static inline void rig_on_drain(struct eio_session *s, void *arg)
@@ -184,7 +187,8 @@ static inline void rig_begin(struct rig *rig, const struct eio_options *options)
 static inline void rig_end(struct rig *rig)
 {
     http_server_close(rig->http);
-    eio_server_close(rig->eio);
+    if (!rig->close_server_on_close)
+        eio_server_close(rig->eio);
     net_close(rig->net);
     uv_run(&rig->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&rig->loop), 0);

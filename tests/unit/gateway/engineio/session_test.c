@@ -211,6 +211,19 @@ static void a_shut_down_closes_everybody(void **state)
     assert_int_equal(s.rig.reason, EIO_SHUTDOWN);
 }
 
+static void the_server_may_be_closed_inside_on_close(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s, &EIO_DEFAULTS);
+    s.rig.close_server_on_close = true;
+    close(s.ws.fd);
+    s.ws.fd = -1;
+    rig_expect_closed(&s.rig, EIO_TRANSPORT_CLOSE);
+    scene_end(&s);
+}
+
 /* --- slow readers --- */
 
 #define CHUNK 8000
@@ -416,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_handler_may_close_the_session_it_is_called_for),
         cmocka_unit_test(an_abort_says_nothing),
         cmocka_unit_test(a_shut_down_closes_everybody),
+        cmocka_unit_test(the_server_may_be_closed_inside_on_close),
         cmocka_unit_test(a_reader_that_pauses_gets_everything_in_order),
         cmocka_unit_test(a_reader_that_does_not_read_is_cut_at_the_limit),
         cmocka_unit_test(closing_a_slow_reader_politely_sends_what_waits),

@@ -272,6 +272,25 @@ static void a_message_while_probing_still_goes_to_a_pending_get(void **state)
     scene_end(&s);
 }
 
+static void a_shut_down_in_the_middle_of_everything_leaves_nothing(void **state)
+{
+    struct scene  s;
+    struct client post;
+
+    (void)state;
+    scene_begin(&s, &EIO_DEFAULTS);
+    probe(&s);
+    client_get(&s.rig, &s.http, s.query);
+    post = client_begin(&s.rig);
+    client_request(&s.rig, &post, "POST", s.query, "Content-Length: 5\r\n", slice_make(NULL, 0));
+    client_write(&s.rig, &post, SLICE("4la"));
+    for (int i = 0; i < 20; i++)
+        rig_turn(&s.rig);
+    scene_end(&s);
+    client_end(&post);
+    assert_int_equal(s.rig.closed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_websocket_dropped_after_the_probe_leaves_polling_alone),
         cmocka_unit_test(an_upgrade_that_takes_too_long_is_given_up),
         cmocka_unit_test(a_session_that_closes_while_probing_closes_both),
+        cmocka_unit_test(a_shut_down_in_the_middle_of_everything_leaves_nothing),
         cmocka_unit_test(a_message_while_probing_still_goes_to_a_pending_get),
     };
 
