@@ -102,7 +102,8 @@ void sio_server_hooks(struct sio_server *s, const struct sio_hooks *hooks, void 
 bool sio_server_handle(struct sio_server *s, struct http_request *r);
 void sio_server_head(struct sio_server *s, struct http_request *r);
 
-/* End everything; the memory goes once all clients are gone (`on_closed` may be NULL). */
+/* End everything; the memory goes once all clients are gone (`on_closed` may be NULL). Close the
+ * HTTP server before: no request may be given to this one afterwards. */
 void sio_server_close(struct sio_server *s, void (*on_closed)(void *arg), void *arg);
 
 /* Serve a namespace ("/" or "/name"); one that nobody made is refused as "Invalid

@@ -70,8 +70,8 @@ static void on_signal(uv_signal_t *signal, int number)
         return;
     uv_close((uv_handle_t *)&on_term, NULL);
     uv_close((uv_handle_t *)&on_int, NULL);
-    e->mode->stop(e);
     http_server_close(e->http);
+    e->mode->stop(e);
     net_close(e->net);
 }
 

@@ -324,25 +324,15 @@ static void an_idle_client_is_small(void **state)
     assert_true(sizeof(struct room_seat) + sizeof(struct room_slot) <= 32);
 }
 
+/* Constants cannot be made of constants of another file, so the values stand twice. */
 static void both_libraries_agree_on_the_defaults(void **state)
 {
-    const struct eio_options *a = &SIO_DEFAULTS.eio, *b = &EIO_DEFAULTS;
+    struct eio_options ours = SIO_DEFAULTS.eio;
 
     (void)state;
-    assert_string_equal(a->path, b->path);
-    assert_int_equal(a->ping_interval_ms, b->ping_interval_ms);
-    assert_int_equal(a->ping_timeout_ms, b->ping_timeout_ms);
-    assert_int_equal(a->upgrade_timeout_ms, b->upgrade_timeout_ms);
-    assert_int_equal(a->max_payload_bytes, b->max_payload_bytes);
-    assert_int_equal(a->queue_bytes_max, b->queue_bytes_max);
-    assert_int_equal(a->packets_per_payload_max, b->packets_per_payload_max);
-    assert_int_equal(a->fragments_max, b->fragments_max);
-    assert_int_equal(a->allow_polling && a->allow_websocket, b->allow_polling && b->allow_websocket);
-    assert_int_equal(a->deflate, b->deflate);
-    assert_int_equal(a->deflate_threshold_bytes, b->deflate_threshold_bytes);
-    assert_int_equal(a->inflated_bytes_max, b->inflated_bytes_max);
-    assert_null(a->cors_origins);
-    assert_null(a->owner);
+    assert_string_equal(ours.path, EIO_DEFAULTS.path);
+    ours.path = EIO_DEFAULTS.path;
+    assert_memory_equal(&ours, &EIO_DEFAULTS, sizeof(ours));
 }
 
 int main(void)

@@ -136,8 +136,8 @@ static inline void stage_end(struct stage *st)
         buf_deinit(&st->peers[i].sid);
         buf_deinit(&st->peers[i].heard);
     }
-    sio_server_close(st->sio, on_server_closed, st);
     http_server_close(st->http);
+    sio_server_close(st->sio, on_server_closed, st);
     net_close(st->net);
     uv_run(&st->loop, UV_RUN_DEFAULT);
     assert_true(st->is_closed);
