@@ -154,7 +154,7 @@ static void on_kept(int err, void *arg)
 {
     struct keep k = *(struct keep *)arg;
 
-    (void)err;                                 /* the effect is there; the repeat is recognised by it */
+    (void)err;                                 /* the effect is there: a repeat is known by it */
     free(arg);
     call_send(k.call, k.status, k.content_type);
 }

@@ -125,6 +125,11 @@ static void on_wake(uv_timer_t *timer)
     ingest_pump(timer->data);
 }
 
+static void cursor_set(struct ingest *in, const char *id)
+{
+    snprintf(in->cursor, sizeof(in->cursor), "%s", id);
+}
+
 static void ingest_wake(struct ingest *in)
 {
     if (!in->is_closing)
@@ -377,7 +382,7 @@ static void on_read(int err, const struct redis_reply *reply, void *arg)
         for (size_t i = 0; i < redis_reply_count(entries); i++)
             on_entry(in, redis_reply_at(entries, i));
         if (redis_reply_count(entries) == 0 && strcmp(in->cursor, ">") != 0) {
-            strcpy(in->cursor, ">");
+            cursor_set(in, ">");
             in->scanned_ms = uv_now(in->loop);
         }
     }
@@ -395,7 +400,7 @@ static void on_group(int err, const struct redis_reply *reply, void *arg)
                     (err == ERR_REPLY && slice_starts(redis_reply_text(reply), "BUSYGROUP"));
     if (!in->has_group)
         in->pause_until_ms = uv_now(in->loop) + PAUSE_MS;
-    strcpy(in->cursor, "0");
+    cursor_set(in, "0");
     ingest_wake(in);
 }
 
@@ -412,7 +417,7 @@ static void read_more(struct ingest *in)
     /* Nothing to do: is anything pending that was lost on the way? */
     if (in->scripts == 0 && ingest_order_count(in->order) == 0 &&
         uv_now(in->loop) >= in->scanned_ms + RESCAN_EVERY_MS)
-        strcpy(in->cursor, "0");
+        cursor_set(in, "0");
     if (!in->has_group) {
         err = redis_call(in->reader, on_group, in, "XGROUP", "CREATE", KEY_INGEST,
                          KEY_INGEST_GROUP, "0", "MKSTREAM", NULL);
@@ -554,7 +559,7 @@ struct ingest *ingest_new(uv_loop_t *loop, const struct ingest_options *o, struc
     in->redis_url = o->redis_url;
     in->tasks = tasks;
     in->order = ingest_order_new();
-    strcpy(in->cursor, "0");
+    cursor_set(in, "0");
     ingest_metrics(in, m);
     uv_timer_init(loop, &in->wake);
     uv_timer_init(loop, &in->tick);

@@ -15,7 +15,7 @@
 #include "proto/tables.h"
 
 #define INGEST_EARLY_MS 5000                   /* how long an input may wait for another */
-#define INGEST_ASK_MS   250                    /* a waiting one is tried again: people move tasks too */
+#define INGEST_ASK_MS   250                    /* how often it is tried: people move tasks too */
 #define INGEST_AWAY_MS  200                    /* the store was away: try again after */
 
 struct ingest_order;

@@ -39,7 +39,7 @@ struct message {
 
 struct waiter {
     struct list node;
-    int64_t     seq;                           /* told when sent reaches it; 0: what a load will say */
+    int64_t     seq;                           /* told when sent reaches it; 0: a load will say */
     bool        is_asked;                      /* a load that began after it came is under way */
     void       *cookie;
     int         err;
@@ -156,7 +156,7 @@ static struct entry *entry_make(struct outbox *o, const char *id)
     if (HASH_COUNT(o->entries) >= OUTBOX_TASKS_MAX || strlen(id) >= ID_SIZE || o->is_stopped)
         return NULL;
     e = mem_new(struct entry);
-    strcpy(e->id, id);
+    memcpy(e->id, id, strlen(id) + 1);
     e->sent = SENT_UNKNOWN;
     list_init(&e->line);
     list_init(&e->late);

@@ -16,7 +16,7 @@
 #include "proto/tables.h"
 
 #define OUTBOX_TASKS_MAX    16384              /* tasks in memory; past it they wait in the store */
-#define OUTBOX_MESSAGES_MAX 64                 /* of one task in memory; past it they are loaded again */
+#define OUTBOX_MESSAGES_MAX 64                 /* of one task; past it they are loaded again */
 #define OUTBOX_SENDS_MAX    1024               /* scripts under way */
 #define OUTBOX_LOADS_MAX    64                 /* reads under way */
 #define OUTBOX_HOLD_MS      50                 /* held or busy: try again after */
@@ -56,7 +56,7 @@ struct outbox_action {
     int64_t               seq;                 /* MARK */
     enum bucket           bucket;              /* MARK */
     void                 *waiter;              /* TELL */
-    int                   err;                 /* TELL: 0, ERR_REDIS, ERR_STORE, ERR_BUSY, ERR_CLOSED */
+    int                   err;                 /* TELL: 0, ERR_REDIS, _STORE, _BUSY or _CLOSED */
 };
 
 enum outbox_answer {

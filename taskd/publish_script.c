@@ -151,7 +151,8 @@ static struct redis_script position_script = { .text = PRELUDE
     "  end\n"
     "end\n"
     "return {'ok', h[1], h[2], text(org[1]), text(org[2]), text(org[3]), rev or h[1],\n"
-    "        text(own[1]), text(own[2]), text(own[3]), own_rev or h[1], table.concat(people, ' ')}\n"
+    "        text(own[1]), text(own[2]), text(own[3]), own_rev or h[1],\n"
+    "        table.concat(people, ' ')}\n"
 };
 
 /* ARGV: run, token, clock, active, completed, failed, then sub, active, completed, failed ... */
@@ -182,7 +183,7 @@ static struct redis_script hold_script = { .text = PRELUDE
     "return {'hold'}\n"
 };
 
-/* ARGV: run, token, clock, active, completed, failed, org, then sub, active, completed, failed ...
+/* ARGV: run, token, clock, active, completed, failed, org, then sub and its three counts ...
  * What is told here belongs to no task: its routing line names none. */
 static struct redis_script correct_script = { .text = PRELUDE
     "if not is_holder() then return {'late'} end\n"
@@ -191,7 +192,8 @@ static struct redis_script correct_script = { .text = PRELUDE
     "if is_over(h) then return {'gone'} end\n"
     "local number, wrong = tonumber(h[2]), 0\n"
     "local function tell(creator, private, line)\n"
-    "  emit(h[1], text(number), string.format('1 - %s - %s %s\\n%s', ARGV[7], creator, private, line))\n"
+    "  local routing = string.format('1 - %s - %s %s\\n', ARGV[7], creator, private)\n"
+    "  emit(h[1], text(number), routing .. line)\n"
     "  redis.call('HSET', ORG, 'number', text(number))\n"
     "  wrong = wrong + 1\n"
     "end\n"
@@ -205,7 +207,8 @@ static struct redis_script correct_script = { .text = PRELUDE
     "local people = {}\n"
     "local fields = redis.call('HKEYS', ORG)\n"
     "for i = 1, #fields do\n"
-    "  if string.sub(fields[i], 1, 2) == 'p:' then people[string.sub(fields[i], 3)] = {0, 0, 0} end\n"
+    "  local sub = string.match(fields[i], '^p:(.*)$')\n"
+    "  if sub then people[sub] = {0, 0, 0} end\n"
     "end\n"
     "for i = 8, #ARGV, 4 do\n"
     "  people[ARGV[i]] = {tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])}\n"

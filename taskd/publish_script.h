@@ -15,7 +15,8 @@ enum script_outcome {
     SCRIPT_HAD,                                /* a repeat: published before */
     SCRIPT_GAP,                                /* earlier ones must be sent first: `known` */
     SCRIPT_HOLD,                               /* counts are being taken: ask again in a moment */
-    SCRIPT_RECOUNT,                            /* a new epoch is due; the hold is the caller's: count, then begin */
+    SCRIPT_RECOUNT,                            /* a new epoch is due, and the hold is the caller's:
+                                                  count, then begin */
     SCRIPT_BUSY,                               /* the org is not quiet */
     SCRIPT_LATE,                               /* the hold was not ours any more */
     SCRIPT_GONE,                               /* there is no epoch to correct */

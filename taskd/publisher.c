@@ -24,7 +24,7 @@
 #define SWEEP_MS        1000
 #define SWEEP_AGE_MS    2000
 #define SWEEP_LIMIT     2048
-#define MESSAGE_MAX     ((size_t)1 << 20)      /* bytes of one envelope: an event says its data twice */
+#define MESSAGE_MAX     ((size_t)1 << 20)      /* of one envelope: it says its data twice */
 
 static void publisher_drain(struct publisher *p);
 

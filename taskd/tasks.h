@@ -27,26 +27,27 @@ enum act_outcome {
     ACT_CONFLICT,                              /* expected_seq was not met */
     ACT_HIDDEN,                                /* not visible to who asks: treat as not found */
     ACT_FORBIDDEN,                             /* visible, but this is its creator's to do */
-    ACT_AWAY                                   /* the store is away, or its outcome unknown: repeat is safe */
+    ACT_AWAY                                   /* the store is away, or nobody knows: repeat it */
 };
 
 struct act {
     const char        *task_id;
     struct input_event input;                  /* data: a reference is taken; texts are copied */
     int64_t            expected_seq;           /* If-Match; 0: any */
-    const char        *org, *sub;              /* of a person, for access; NULL: an internal service */
+    const char        *org, *sub;              /* of a person, for access; NULL: a service */
 };
 
 /* cb runs once, later; `task` is as it is now (NULL for NOT_FOUND, AWAY), lent. */
-typedef void act_cb(enum act_outcome outcome, const struct task *task, const char *why, void *arg);
+typedef void act_cb(enum act_outcome outcome, const struct task *task, const char *why,
+                    void *arg);
 
 /* Returns 0; or ERR_BUSY or ERR_STORE, and cb never runs: treat it as ACT_AWAY. An
  * `expected_seq` that is not met, an access that is refused, and a verdict other than accepted
  * are told only where the input's key had no effect before (else ACT_REPEAT). */
 int tasks_act(struct tasks *t, const struct act *a, act_cb *cb, void *arg);
 
-/* Create; returns as tasks_act. cb: ACT_DONE with the new task, ACT_REPEAT with the one that has this id already,
- * ACT_AWAY. */
+/* Create; returns as tasks_act. cb: ACT_DONE with the new task, ACT_REPEAT with the one that has
+ * this id already, ACT_AWAY. */
 int tasks_create(struct tasks *t, const struct new_task *n, act_cb *cb, void *arg);
 
 #endif

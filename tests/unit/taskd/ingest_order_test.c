@@ -54,7 +54,7 @@ static void add_to(struct world *w, const char *task, enum input input)
 {
     struct ingest_item *i = mem_new(struct ingest_item);
 
-    strcpy(i->task_id, task);
+    memcpy(i->task_id, task, sizeof(i->task_id));
     i->input = input;
     ingest_order_add(w->order, i, w->now_ms);
 }
@@ -66,9 +66,9 @@ static void add(struct world *w, enum input input)
 
 static void note(struct world *w, const char *prefix, enum input input)
 {
-    strcat(w->story, prefix);
-    strcat(w->story, input_wire(input));
-    strcat(w->story, " ");
+    size_t len = strlen(w->story);
+
+    snprintf(w->story + len, sizeof(w->story) - len, "%s%s ", prefix, input_wire(input));
 }
 
 static void act(struct world *w, struct ingest_item *i)

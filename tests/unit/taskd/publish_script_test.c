@@ -193,7 +193,8 @@ static void counts_move_and_are_told_with_the_transition(void **state)
     COMMAND(f, "XREVRANGE", "tasks:log:acme", "+", "-", "COUNT", "1");
     assert_non_null(strstr(f->text, "dash [\"dashboard:task_count_changed\",{\"activeCount\":3,"));
     assert_non_null(strstr(f->text, "mine [\"dashboard:task_count_changed\",{\"activeCount\":2,"
-                                    "\"completedCount\":2,\"failedCount\":0,\"scope\":\"private\","));
+                                    "\"completedCount\":2,\"failedCount\":0,"
+                                    "\"scope\":\"private\","));
     assert_int_equal(position(f, "ann"), SCRIPT_OK);
     assert_int_equal(f->answer.org[0], 3);
     assert_int_equal(f->answer.own[1], 2);
@@ -227,7 +228,7 @@ static void a_lost_memory_begins_a_new_epoch_above_all_numbers(void **state)
     assert_int_equal(publish(f, TASK_A, 1, 0, BUCKET_NONE, BUCKET_ORG_ACTIVE), SCRIPT_OK);
     COMMAND(f, "FLUSHALL");
     assert_int_equal(publish(f, TASK_A, 2, 1, BUCKET_NONE, BUCKET_NONE), SCRIPT_RECOUNT);
-    f->clock_us = NOW_US + 2;                  /* a clock that is behind, and what the caller knows */
+    f->clock_us = NOW_US + 2;                  /* the clock, or what the caller remembers */
     assert_int_equal(begin(f, 1), SCRIPT_OK);
     assert_true(f->answer.at.epoch == NOW_US + 2);
     assert_int_equal(publish(f, TASK_A, 2, 1, BUCKET_NONE, BUCKET_NONE), SCRIPT_OK);
