@@ -139,7 +139,7 @@ bench: deps                             ## fan-out, memory per connection: table
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays
+TEST_THINGS  = all unit replays $(B)/bin/echo
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)
