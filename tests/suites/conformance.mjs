@@ -7,14 +7,14 @@ import { runTap, sum } from "./tap.mjs";
 export async function run({ root, build, logs }) {
   const folder = path.join(root, "tests/conformance");
   const results = [];
-  for (const program of ["differential", "clients"]) {
+  for (const program of ["differential", "clients", "languages"]) {
     if (!existsSync(path.join(folder, "node_modules"))) {
       results.push({ passed: 0, failed: 0, skipped: [{ name: `conformance/${program}`, reason: "npm modules are not installed: make deps" }] });
       continue;
     }
     results.push(await runTap({
       name: `conformance/${program}`, argv: [process.execPath, `${program}.mjs`], cwd: folder,
-      env: { B: build }, log: path.join(logs, `conformance-${program}.log`), timeoutMs: 300_000,
+      env: { B: build, TASKWIRE_BUILD: path.join(root, build) }, log: path.join(logs, `conformance-${program}.log`), timeoutMs: 300_000,
     }));
   }
   return sum(results);
