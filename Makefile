@@ -103,6 +103,13 @@ unit: $(UNIT_TESTS)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD) -lcmocka
 
+# One suite for every kind of store; tests/suites/store.mjs says over what it runs.
+stores: $(B)/tests/integration/store_suite
+$(B)/tests/integration/store_suite: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/integration/store/*.c))) \
+                                    $(call lib,taskd) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD) -lcmocka
+
 # A fuzzer's file twice: with libFuzzer for `make fuzz`, with a small main that replays its
 # corpus for `make test`, so that every old finding stays found.
 FUZZERS      = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -139,7 +146,7 @@ bench: deps                             ## fan-out, memory per connection: table
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays $(B)/bin/echo
+TEST_THINGS  = all unit replays stores $(B)/bin/echo
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)

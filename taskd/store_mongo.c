@@ -23,8 +23,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-#define SELECTION_MS     3000                  /* what a call costs where no server answers */
-#define CONNECT_MS       3000
+#define SELECTION_MS     2000                  /* what a call costs where no server answers */
+#define CONNECT_MS       2000
 #define SOCKET_MS        10000                 /* a server that hangs */
 #define POOL_WAIT_MS     3000
 #define WRITE_CONCERN_MS 8000
