@@ -1,7 +1,7 @@
 /* app.c -- see app.h.
  *
- * A frame takes one path: topics decide whether its task's room is owed it, the fan-out says
- * its lines, boards keep what joiners will need; then, position moved, whoever waited for
+ * A frame takes one path: topics and boards keep what joiners will need and decide whether
+ * their rooms are owed it, its lines are said; then, position moved, whoever waited for
  * exactly that comes in. Everything runs in one turn of the loop, so nobody can come in
  * between a line and the next. */
 #include "gateway/app.h"
@@ -25,10 +25,10 @@ static void on_frame(struct org *o, struct frame *f, void *arg)
 {
     struct app *a = arg;
     bool        tell_task = topics_admit(&a->topics, f);
+    bool        tell_rows = boards_admit(&a->boards, f);
 
     (void)o;
-    lines_tell(&a->lines, f, tell_task);
-    boards_frame(&a->boards, f);
+    lines_tell(&a->lines, f, tell_task, tell_rows);
 }
 
 static void on_resync(struct org *o, void *arg)

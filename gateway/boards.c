@@ -12,6 +12,10 @@
  * different tasks (a task is in one of the two parts) and different counts, so nothing
  * depends on how they are merged.
  *
+ * Within one life of the org's log every transition comes once. After Redis lost its memory
+ * some come again in the next; `seen` tells them, and also a page that is older than what the
+ * rooms have been told.
+ *
  * After a resync everybody in the rooms is taken out and waits again, with no request: the
  * state that comes is then followed by exactly what is newer, as for any joiner. */
 #include "gateway/boards.h"
@@ -27,6 +31,7 @@
 #include "common/mem.h"
 #include "gateway/dashboard.h"
 #include "gateway/rooms.h"
+#include "gateway/seen.h"
 
 #define RETRY_MS        1000
 #define STATE_BYTES_MAX (8u << 20)
@@ -45,6 +50,7 @@ struct board {
     struct source       page;
     struct list         waiters;               /* for the page */
     struct own         *owns;
+    struct seen         seen;                  /* what the rooms have been told of */
     struct sio_message *state;                 /* of the kept page, for all without private tasks */
     struct rcbuf       *state_of;
     UT_hash_handle      hh;
@@ -94,6 +100,7 @@ static struct board *board_new(struct boards *bs, struct org *org)
     b->all = bs;
     memcpy(b->org, name.data, name.len);
     list_init(&b->waiters);
+    seen_init(&b->seen);
     source_init(&b->page, bs->sources, org, target, &PAGE_HANDLERS, b);
     free(target);
     HASH_ADD_KEYPTR(hh, bs->table, b->org, name.len, b);
@@ -144,6 +151,7 @@ static void board_free(struct board *b)
     HASH_ITER(hh, b->owns, o, next)
         own_free(o);
     state_drop(b);
+    seen_deinit(&b->seen);
     HASH_DELETE(hh, b->all->table, b);
     source_deinit(&b->page);
     free(b);
@@ -159,15 +167,17 @@ static void own_look(struct own *o)
         source_forget(&o->source);
 }
 
-/* Is it good for nothing any more? (Rooms need no board: what they are told is looked up by
- * nobody.) */
+/* Is it good for nothing any more? */
 static void board_look(struct board *b)
 {
     struct own *o, *next;
+    char        room[ROOM_MAX];
 
     HASH_ITER(hh, b->owns, o, next)
         own_look(o);
     if (!list_is_empty(&b->waiters) || b->owns != NULL)
+        return;
+    if (sio_room_size(b->all->lines->ns, room_dash(room, slice_of(b->org))) > 0)
         return;
     if (!join_is_active(&b->page.join))
         board_free(b);
@@ -288,6 +298,38 @@ static bool waiters_fail(struct list *waiters, int outcome)
     return !list_is_empty(waiters);
 }
 
+/* The newest seq that this part and the frames since show of a task. */
+static uint64_t seq_in(const struct source *s, struct slice task, uint64_t shown)
+{
+    const struct frames *fs = &s->join.frames;
+
+    for (size_t i = 0; i < fs->count; i++) {
+        const struct routing *r = &fs->at[i]->e.routing;
+
+        if (slice_eq(r->task, task) && r->seq > 0 && (uint64_t)r->seq > shown)
+            shown = (uint64_t)r->seq;
+    }
+    return shown;
+}
+
+/* Is a part as new as what the rooms have been told? If so, it is what they know from now on. */
+static bool is_present(struct board *b, const struct source *s, const struct dash_part *part)
+{
+    struct slice rest = part->pairs, task;
+    uint64_t     shown;
+
+    while (dash_next_pair(&rest, &task, &shown)) {
+        uint64_t told = seen_get(&b->seen, task);
+
+        if (told > shown && told > seq_in(s, task, shown))
+            return false;
+    }
+    rest = part->pairs;
+    while (dash_next_pair(&rest, &task, &shown))
+        seen_put(&b->seen, task, shown);
+    return true;
+}
+
 static void on_page_ready(struct source *s, void *arg)
 {
     struct board    *b = arg;
@@ -300,6 +342,10 @@ static void on_page_ready(struct source *s, void *arg)
         source_reset(s);
         if (waiters_fail(&b->waiters, ERROR_INTERNAL))
             source_retry(s, RETRY_MS);
+        return;
+    }
+    if (!is_present(b, s, &page)) {
+        source_stale(s);
         return;
     }
     list_splice(&waiters, &b->waiters);
@@ -331,6 +377,10 @@ static void on_own_ready(struct source *s, void *arg)
             source_retry(s, RETRY_MS);
         return;
     }
+    if (!is_present(b, s, &own)) {
+        source_stale(s);
+        return;
+    }
     if (b->page.join.state != JOIN_READY ||
         dash_parse(rcbuf_slice(b->page.join.snapshot), &page) != 0) {
         list_splice(&b->waiters, &o->waiters);
@@ -346,6 +396,8 @@ static void on_page_failed(struct source *s, int err, void *arg)
     struct board *b = arg;
 
     log_warn("snapshot-failed", LOG_TEXT("org", b->org), LOG_ERR(err));
+    if (err == ERR_STALE)
+        seen_deinit(&b->seen);                 /* taskd insists: it is the truth, we are not */
     if (waiters_fail(&b->waiters, ERROR_UNAVAILABLE))
         source_retry(s, RETRY_MS);
 }
@@ -355,6 +407,8 @@ static void on_own_failed(struct source *s, int err, void *arg)
     struct own *o = arg;
 
     log_warn("snapshot-failed", LOG_TEXT("org", o->board->org), LOG_ERR(err));
+    if (err == ERR_STALE)
+        seen_deinit(&o->board->seen);
     if (waiters_fail(&o->waiters, ERROR_UNAVAILABLE))
         source_retry(s, RETRY_MS);
 }
@@ -433,26 +487,31 @@ static bool changes_privacy(const struct frame *f)
     return false;
 }
 
-void boards_frame(struct boards *bs, struct frame *f)
+bool boards_admit(struct boards *bs, struct frame *f)
 {
     const struct routing *r = &f->e.routing;
     struct board         *b = board_find(bs, r->org);
     struct own           *o = NULL;
+    bool                  is_news;
 
     if (b == NULL)
-        return;
+        return true;
+    is_news = r->seq > 0 && (uint64_t)r->seq > seen_get(&b->seen, r->task);
+    if (is_news)
+        seen_put(&b->seen, r->task, (uint64_t)r->seq);
     if (r->creator.len > 0)
         HASH_FIND(hh, b->owns, r->creator.data, r->creator.len, o);
     if (changes_privacy(f)) {
         source_reset(&b->page);
         if (o != NULL)
             source_reset(&o->source);
-        return;
+        return is_news;
     }
     if (frame_has(f, "dash") || frame_has(f, "mine"))
         source_frame(&b->page, f);
     if (o != NULL && frame_has(f, "mine"))
         source_frame(&o->source, f);
+    return is_news;
 }
 
 static void member_take_out(struct sio_socket *s, void *arg)

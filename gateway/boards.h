@@ -37,8 +37,9 @@ bool boards_has(const struct peer *p);
 /* A wait of this org has ended otherwise: is its board still good for something? */
 void boards_look(struct boards *bs, struct slice org);
 
-/* A frame was delivered: keep what is needed of it. Call it after lines_tell. */
-void boards_frame(struct boards *bs, struct frame *f);
+/* A frame was delivered: keep what is needed of it. Returns whether the rows in it are news
+ * for dashboards (counts always are). */
+bool boards_admit(struct boards *bs, struct frame *f);
 
 /* Something of this org may have been missed: everybody gets a fresh state. */
 void boards_resync(struct boards *bs, struct org *o);

@@ -107,17 +107,27 @@ void dash_compose(const struct dash_part *page, const struct dash_part *own, str
     buf_append_text(out, "}]");
 }
 
+bool dash_next_pair(struct slice *rest, struct slice *out_task, uint64_t *out_seq)
+{
+    while (rest->len > 0) {
+        struct slice pair = slice_cut(rest, ' ');
+
+        *out_task = slice_cut(&pair, ':');
+        if (number_of(pair, out_seq))
+            return true;
+    }
+    return false;
+}
+
 /* The seq at which the part shows this task; 0: it does not. */
 static uint64_t seq_shown(const struct dash_part *part, struct slice task)
 {
-    struct slice rest = part->pairs;
+    struct slice rest = part->pairs, one;
+    uint64_t     seq;
 
-    while (rest.len > 0) {
-        struct slice pair = slice_cut(&rest, ' ');
-        uint64_t     seq;
-
-        if (slice_eq(slice_cut(&pair, ':'), task))
-            return number_of(pair, &seq) ? seq : 0;
+    while (dash_next_pair(&rest, &one, &seq)) {
+        if (slice_eq(one, task))
+            return seq;
     }
     return 0;
 }

@@ -32,6 +32,9 @@ bool dash_has_person(const struct dash_part *page, struct slice sub);
 /* Append the event: `["dashboard:state",{…}]`. `own` is NULL for who has no private tasks. */
 void dash_compose(const struct dash_part *page, const struct dash_part *own, struct buf *out);
 
+/* The next "<task>:<seq>" of `*rest` (take it from dash_part.pairs): false at the end. */
+bool dash_next_pair(struct slice *rest, struct slice *out_task, uint64_t *out_seq);
+
 /* Does a state made of this part cover a line (`address` "dash" or "mine") of that envelope
  * already, so that it must not be said after it? */
 bool dash_covers(const struct dash_part *part, const struct envelope *e, struct slice json);

@@ -68,13 +68,28 @@ static void serve(struct join *j)
     j->handlers->ready(j->arg);
 }
 
+/* May the kept snapshot, with the frames since, serve one more? One that nothing came after
+ * always may. Otherwise a newer one is nicer (its reader sees the present at once, not the
+ * past and then what happened), as long as taskd is not asked too often. */
+static bool is_good(const struct join *j, uint64_t now_ms)
+{
+    if (j->state != JOIN_READY || now_ms - j->taken_at_ms >= JOIN_KEPT_MS)
+        return false;
+    return j->frames.count == 0 || j->fetches >= JOIN_FRESH_MAX;
+}
+
 void join_want(struct join *j, uint64_t now_ms)
 {
     j->is_wanted = true;
-    if (j->state == JOIN_READY && now_ms - j->taken_at_ms < JOIN_KEPT_MS) {
+    if (now_ms - j->second_began_ms >= 1000) {
+        j->second_began_ms = now_ms;
+        j->fetches = 0;
+    }
+    if (is_good(j, now_ms)) {
         serve(j);
     } else if (j->state == JOIN_IDLE || j->state == JOIN_READY) {
         j->tries = 0;
+        j->fetches++;
         begin(j);
     }
 }
@@ -96,13 +111,21 @@ void join_retry(struct join *j, uint64_t delay_ms, uint64_t now_ms)
     j->retry_at_ms = now_ms + delay_ms;
 }
 
-void join_stale(struct join *j, uint64_t now_ms)
+/* Not this time. Redis and taskd come back within seconds; who waits would only ask again. */
+static void try_again(struct join *j, int err, uint64_t now_ms)
 {
+    unsigned doublings = j->tries < JOIN_PAUSES ? j->tries : JOIN_PAUSES - 1;
+
     j->is_wanted = true;
     if (++j->tries >= JOIN_TRIES_MAX)
-        fail(j, ERR_STALE);
+        fail(j, err);
     else
-        join_retry(j, JOIN_PAUSE_MS, now_ms);
+        join_retry(j, (uint64_t)JOIN_PAUSE_MS << doublings, now_ms);
+}
+
+void join_stale(struct join *j, uint64_t now_ms)
+{
+    try_again(j, ERR_STALE, now_ms);
 }
 
 void join_reset(struct join *j)
@@ -156,7 +179,10 @@ void join_fetched(struct join *j, uint32_t ticket, int err, struct slice text, u
     if (err == 0 && position_parse(slice_cut(&rest, '\n'), &j->at) != 0)
         err = ERR_REPLY;
     if (err != 0) {
-        fail(j, err);
+        if (err == ERR_NOT_FOUND)
+            fail(j, err);
+        else
+            try_again(j, err, now_ms);
         return;
     }
     if (j->at.epoch < j->start.epoch ||
@@ -174,7 +200,7 @@ void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, u
     if (j->state != JOIN_FENCING || ticket != j->ticket)
         return;
     if (err != 0) {
-        fail(j, err);
+        try_again(j, err, now_ms);
         return;
     }
     if (at.epoch != j->at.epoch) {

@@ -27,8 +27,11 @@
 #include "proto/envelope.h"
 
 #define JOIN_KEPT_MS    2000                   /* a snapshot serves later joiners so long */
-#define JOIN_PAUSE_MS   50                     /* before asking again for one that was stale */
-#define JOIN_TRIES_MAX  40                     /* stale ones in a row; then it has failed */
+#define JOIN_FRESH_MAX  5                      /* ... but so often a second one is fetched anew where
+                                                  frames came since: only a storm gets older ones */
+#define JOIN_PAUSE_MS   50                     /* before asking again: doubled each time ... */
+#define JOIN_PAUSES     5                      /* ... so often, then the same */
+#define JOIN_TRIES_MAX  9                      /* in a row, some 4 s; then it has failed */
 
 enum join_state {
     JOIN_IDLE, JOIN_WAITING, JOIN_FETCHING, JOIN_FENCING, JOIN_TRAILING, JOIN_READY, JOIN_PAUSED
@@ -41,7 +44,8 @@ struct join_handlers {
     void (*fence)(uint32_t ticket, void *arg);
     /* Somebody wanted it: here it is (join_snapshot, frames). Nobody wants it any more then. */
     void (*ready)(void *arg);
-    /* It cannot be had: ERR_NOT_FOUND, or why. Nobody wants it any more then. */
+    /* It cannot be had: ERR_NOT_FOUND, or why not for JOIN_TRIES_MAX times. Nobody wants it
+     * any more then. */
     void (*failed)(int err, void *arg);
 };
 
@@ -60,6 +64,8 @@ struct join {
     uint32_t         ticket;
     unsigned         tries;
     uint64_t         taken_at_ms;
+    uint64_t         second_began_ms;          /* of counting fetches */
+    unsigned         fetches;                  /* in it */
     uint64_t         retry_at_ms;
 };
 
@@ -91,7 +97,7 @@ void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, u
 void join_reset(struct join *j);
 
 /* The snapshot turned out to be older than what we know: ask again in a moment (it counts as
- * wanted), or fail with ERR_STALE after JOIN_TRIES_MAX of them. */
+ * wanted), or fail after JOIN_TRIES_MAX of them. */
 void join_stale(struct join *j, uint64_t now_ms);
 
 /* Ask again after so long; for who cannot take no for an answer. */

@@ -90,35 +90,47 @@ void lines_evict(struct lines *f, const struct routing *r, struct slice json)
     buf_deinit(&made);
 }
 
-static void say_line(struct lines *f, const struct routing *r, struct slice to, struct slice json)
+/* A line for dashboards. */
+static void say_dash(struct lines *f, const struct routing *r, bool is_mine, struct slice json)
+{
+    char     room[ROOM_MAX];
+    uint64_t key = lines_key(json, r->task, is_mine);
+
+    if (r->org.len == 0 || (is_mine && r->creator.len == 0))
+        return;
+    if (is_mine)
+        lines_say(f, room_mine(room, r->org, r->creator), json, key);
+    else
+        lines_say(f, room_dash(room, r->org), json, key);
+}
+
+static void say_task(struct lines *f, const struct routing *r, bool is_eviction, struct slice json)
 {
     char room[ROOM_MAX];
 
-    if (slice_is(to, "dash") && r->org.len > 0)
-        lines_say(f, room_dash(room, r->org), json, lines_key(json, r->task, false));
-    else if (slice_is(to, "mine") && r->org.len > 0 && r->creator.len > 0)
-        lines_say(f, room_mine(room, r->org, r->creator), json, lines_key(json, r->task, true));
-    else if (slice_starts(to, "user:"))
-        lines_say(f, to, json, 0);
+    if (is_eviction)
+        lines_evict(f, r, json);
+    else
+        lines_say(f, room_task(room, r->task), json, 0);
 }
 
-void lines_tell(struct lines *f, const struct frame *frame, bool tell_task)
+void lines_tell(struct lines *f, const struct frame *frame, bool tell_task, bool tell_rows)
 {
     const struct routing *r = &frame->e.routing;
     struct slice          rest = frame->e.lines, to, json;
     uint64_t              began = uv_hrtime();
-    char                  room[ROOM_MAX];
 
     while (envelope_next(&rest, &to, &json)) {
-        if (slice_is(to, "task") || slice_is(to, "evict")) {
-            if (!tell_task)
-                continue;
-            if (to.len == 4)
-                lines_say(f, room_task(room, r->task), json, 0);
-            else
-                lines_evict(f, r, json);
-        } else {
-            say_line(f, r, to, json);
+        bool is_eviction = slice_is(to, "evict"), is_mine = slice_is(to, "mine");
+
+        if (is_eviction || slice_is(to, "task")) {
+            if (tell_task)
+                say_task(f, r, is_eviction, json);
+        } else if (is_mine || slice_is(to, "dash")) {
+            if (tell_rows || event_is(json, "dashboard:task_count_changed"))
+                say_dash(f, r, is_mine, json);
+        } else if (slice_starts(to, "user:")) {
+            lines_say(f, to, json, 0);
         }
     }
     metric_observe(f->seconds, (double)(uv_hrtime() - began) / 1e9);

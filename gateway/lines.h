@@ -19,8 +19,9 @@ void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,
                  struct metrics *m);
 
 /* Say every line of a frame to its room, in the frame's order. `tell_task`: the task's room is
- * owed this transition (topics_admit). Who is evicted is taken out of the room. */
-void lines_tell(struct lines *f, const struct frame *frame, bool tell_task);
+ * owed this transition (topics_admit); `tell_rows`: so are dashboards (boards_admit; counts are
+ * told in any case). Who is evicted is taken out of the room. */
+void lines_tell(struct lines *f, const struct frame *frame, bool tell_task, bool tell_rows);
 
 /* Say one event to a room. `key`: see eio_message_new. */
 void lines_say(struct lines *f, struct slice room, struct slice json, uint64_t key);

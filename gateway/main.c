@@ -72,7 +72,7 @@ static int run(struct settings *s)
 
 int main(int argc, char **argv)
 {
-    struct settings settings;
+    static struct settings settings;           /* its texts live as long as the process */
     int             code = EXIT_FAILED;
 
     if (argc > 1)

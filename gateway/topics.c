@@ -351,7 +351,13 @@ static void on_failed(struct source *s, int err, void *arg)
     if (err != ERR_NOT_FOUND)
         log_warn("snapshot-failed", LOG_TEXT("task", t->id), LOG_ERR(err));
     waiters_end(t, err == ERR_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE);
-    if (t->is_lagging && topic_members(t) > 0)
+    if (topic_members(t) == 0)
+        return;
+    if (err == ERR_STALE) {                    /* taskd insists: it is the truth, we are not */
+        t->told = 0;
+        t->is_lagging = true;
+    }
+    if (t->is_lagging)
         source_retry(s, RETRY_MS);
 }
 

@@ -155,11 +155,32 @@ static void one_fetch_serves_all_who_wait_and_those_who_come_soon(void **state)
     fenced(w, E1, 1010);
     assert_int_equal(w->readies, 1);
     w->now += JOIN_KEPT_MS - 1;
-    frame_comes(w, 1011);
     join_want(&w->join, w->now);
     assert_int_equal(w->readies, 2);
-    assert_int_equal(w->join.frames.count, 1);
     assert_int_equal(w->fetches, 1);
+}
+
+static void in_a_storm_an_older_snapshot_is_served_with_the_frames_since(void **state)
+{
+    struct world *w = *state;
+    uint64_t      number = 1010;
+
+    feed_at(w, E1, number);
+    for (int i = 0; i < 100; i++) {
+        join_want(&w->join, w->now);
+        if (w->join.state == JOIN_FETCHING) {
+            fetched(w, E1, number);
+            fenced(w, E1, number);
+        }
+        assert_int_equal(w->readies, i + 1);
+        frame_comes(w, ++number);
+        w->now += 5;
+    }
+    assert_int_equal(w->fetches, JOIN_FRESH_MAX);
+    assert_int_equal(w->join.frames.count, 100 - JOIN_FRESH_MAX + 1);
+    w->now += 1000;                            /* the storm is over */
+    join_want(&w->join, w->now);
+    assert_int_equal(w->fetches, JOIN_FRESH_MAX + 1);
 }
 
 static void a_kept_snapshot_goes_when_its_time_is_over(void **state)
@@ -236,7 +257,7 @@ static void a_stale_snapshot_is_asked_for_again_but_not_for_ever(void **state)
     assert_int_equal(w->fetches, 2);
     for (int i = 0; i < 2 * JOIN_TRIES_MAX && w->failures == 0; i++) {
         fetched(w, E1, 1009);
-        w->now += JOIN_PAUSE_MS;
+        w->now += JOIN_PAUSE_MS << JOIN_PAUSES;
         join_tick(&w->join, w->now);
     }
     assert_int_equal(w->failures, 1);
@@ -259,7 +280,7 @@ static void a_snapshot_of_another_life_is_asked_for_again(void **state)
     fenced(w, E1, 1011);
     feed_at(w, E2, 5003);                      /* the new life has come to us first */
     assert_int_equal(w->join.state, JOIN_PAUSED);
-    w->now += JOIN_PAUSE_MS;
+    w->now += 2 * JOIN_PAUSE_MS;
     join_tick(&w->join, w->now);
     fetched(w, E2, 5003);
     fenced(w, E2, 5003);
@@ -282,14 +303,39 @@ static void a_failure_is_told_once_and_only_to_who_waits(void **state)
     assert_int_equal(w->failures, 1);
 }
 
-static void an_answer_without_a_position_is_a_failure(void **state)
+static void an_answer_that_cannot_be_used_is_asked_for_again(void **state)
 {
     struct world *w = *state;
 
     feed_at(w, E1, 1010);
     join_want(&w->join, w->now);
     join_fetched(&w->join, w->ticket, 0, SLICE("no position\n"), w->now);
+    assert_int_equal(w->join.state, JOIN_PAUSED);
+    w->now += JOIN_PAUSE_MS;
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->fetches, 2);
+    for (int i = 0; i < 2 * JOIN_TRIES_MAX && w->failures == 0; i++) {
+        join_fetched(&w->join, w->ticket, ERR_REPLY, SLICE(""), w->now);
+        w->now += JOIN_PAUSE_MS << JOIN_PAUSES;
+        join_tick(&w->join, w->now);
+    }
     assert_int_equal(w->last_err, ERR_REPLY);
+}
+
+static void a_redis_that_is_away_for_a_moment_fails_nobody(void **state)
+{
+    struct world *w = *state;
+
+    feed_at(w, E1, 1010);
+    join_want(&w->join, w->now);
+    fetched(w, E1, 1010);
+    join_fenced(&w->join, w->ticket, ERR_REDIS, (struct position){ 0, 0 }, w->now);
+    assert_int_equal(w->failures, 0);
+    w->now += JOIN_PAUSE_MS;
+    join_tick(&w->join, w->now);
+    fetched(w, E1, 1010);
+    fenced(w, E1, 1010);
+    assert_int_equal(w->readies, 1);
 }
 
 static void too_many_frames_since_mean_a_newer_snapshot(void **state)
@@ -467,6 +513,7 @@ int main(void)
         T(nothing_is_fetched_before_the_feed_is_live),
         T(a_snapshot_waits_until_our_position_has_reached_the_fence),
         T(one_fetch_serves_all_who_wait_and_those_who_come_soon),
+        T(in_a_storm_an_older_snapshot_is_served_with_the_frames_since),
         T(a_kept_snapshot_goes_when_its_time_is_over),
         T(a_kept_snapshot_does_not_survive_a_reconnect),
         T(a_reconnect_while_it_trails_is_waited_for),
@@ -474,7 +521,8 @@ int main(void)
         T(a_stale_snapshot_is_asked_for_again_but_not_for_ever),
         T(a_snapshot_of_another_life_is_asked_for_again),
         T(a_failure_is_told_once_and_only_to_who_waits),
-        T(an_answer_without_a_position_is_a_failure),
+        T(an_answer_that_cannot_be_used_is_asked_for_again),
+        T(a_redis_that_is_away_for_a_moment_fails_nobody),
         T(too_many_frames_since_mean_a_newer_snapshot),
         T(whoever_comes_in_hears_everything_once_and_in_order),
     };
