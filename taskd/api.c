@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "taskd/api_call.h"
+#include "taskd/webhook.h"
 
 #define METRICS_BYTES_MAX ((size_t)8 << 20)
 #define CLUSTER_AUDIENCE  "taskd"
@@ -112,6 +113,17 @@ static struct slice bearer_of(const struct http_request *r)
     return value;
 }
 
+/* A webhook's key is its signature. */
+static enum error_code authenticate_signed(const struct api *a, const struct http_request *r)
+{
+    int err = webhook_check(a->parts.github_secret, r);
+
+    if (err == 0)
+        return ERROR_COUNT;
+    metric_inc(a->unauthorized);
+    return err == ERR_FORBIDDEN ? ERROR_FEATURE_OFF : ERROR_SIGNATURE;
+}
+
 /* Returns ERROR_COUNT where the caller may come in, else why not. */
 static enum error_code authenticate(const struct api *a, const struct route *route,
                                     const struct http_request *r, struct claims *out)
@@ -124,6 +136,8 @@ static enum error_code authenticate(const struct api *a, const struct route *rou
 
     if (route->auth == ROUTE_OPEN)
         return ERROR_COUNT;
+    if (route->auth == ROUTE_SIGNED)
+        return authenticate_signed(a, r);
     err = token.len == 0 ? ERR_TOKEN : jwt_verify(key, token, now_s, out);
     if (err == 0 && route->auth == ROUTE_CLUSTER &&
         (strcmp(out->aud, CLUSTER_AUDIENCE) != 0 || out->exp_s > now_s + CLUSTER_EXP_MAX_S))
@@ -137,7 +151,7 @@ static enum error_code authenticate(const struct api *a, const struct route *rou
 
 /* --- what was sent --- */
 
-static bool is_json(struct slice content_type)
+bool content_is_json(struct slice content_type)
 {
     struct slice rest = content_type;
     struct slice type = slice_cut(&rest, ';');
@@ -155,7 +169,7 @@ static enum error_code read_body(struct call *c, struct buf *why)
     if (http_request_header(r, "Content-Length").data == NULL &&
         http_request_header(r, "Transfer-Encoding").data == NULL)
         return ERROR_LENGTH;
-    if (!is_json(http_request_header(r, "Content-Type")))
+    if (!content_is_json(http_request_header(r, "Content-Type")))
         return ERROR_MEDIA_TYPE;
     c->body = json_parse(http_request_body(r), why);
     if (c->body == NULL)
@@ -216,19 +230,34 @@ static void on_request(struct http_request *r, void *arg)
     buf_deinit(&allow);
 }
 
+static size_t body_max(const struct http_request *r)
+{
+    char                params[CALL_PARAMS_MAX][CALL_PARAM_SIZE];
+    bool                is_known;
+    struct buf          allow;
+    const struct route *route;
+
+    buf_init(&allow, 256);
+    route = route_find(http_request_method(r), http_request_path(r), params, &is_known, &allow);
+    buf_deinit(&allow);
+    return route != NULL && (route->flags & ROUTE_LARGE) ? WEBHOOK_BODY_MAX : CALL_BODY_MAX;
+}
+
 /* A body that is too large is refused before it is sent. */
 static void on_head(struct http_request *r, void *arg)
 {
+    size_t             max = body_max(r);
     struct slice       length = http_request_header(r, "Content-Length");
     unsigned long long n;
     char               text[24];
 
     (void)arg;
+    http_request_set_body_max(r, max);
     if (length.data == NULL)
         return;
     snprintf(text, sizeof(text), "%.*s", SLICE_ARG(length));
     n = strtoull(text, NULL, 10);
-    if (n > CALL_BODY_MAX)
+    if (n > max)
         request_problem(r, ERROR_TOO_LARGE, NULL, NULL);
 }
 

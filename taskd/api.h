@@ -25,6 +25,7 @@ struct api_parts {
     struct health        *health;
     struct metrics       *metrics;
     const struct jwt_key *user_key, *cluster_key;
+    const char           *github_secret;       /* NULL: webhooks are refused */
 };
 
 struct api *api_new(const struct api_parts *parts);

@@ -16,13 +16,14 @@
 #define CALL_BODY_MAX   ((size_t)1 << 20)      /* of a request */
 #define CALL_ANSWER_MAX ((size_t)64 << 20)     /* of an answer */
 
-enum route_auth { ROUTE_OPEN, ROUTE_USER, ROUTE_ADMIN, ROUTE_CLUSTER };
+enum route_auth { ROUTE_OPEN, ROUTE_USER, ROUTE_ADMIN, ROUTE_CLUSTER, ROUTE_SIGNED };
 
 enum {
     ROUTE_BODY = 1,                            /* a JSON object must come */
     ROUTE_KEYED = 2,                           /* Idempotency-Key is honoured, for a day */
     ROUTE_KEYED_FOR_EVER = 4,                  /* for ever */
-    ROUTE_SAFE_TWICE = 8                       /* its effect knows its key: run twice, it is one */
+    ROUTE_SAFE_TWICE = 8,                      /* its effect knows its key: run twice, it is one */
+    ROUTE_LARGE = 16                           /* a body may have WEBHOOK_BODY_MAX */
 };
 
 struct call;
@@ -131,6 +132,9 @@ int cursor_read(const char *text, enum store_sort sort, int64_t *out_time, char 
  * `then` with 0, or what the store answered: at once where all its events are at hand. */
 void call_render_state(struct call *c, void (*then)(struct call *c, int err));
 
+/* Is it application/json, whatever its parameters? */
+bool content_is_json(struct slice content_type);
+
 /* --- handlers, by file --- */
 void on_task_create(struct call *c);           /* api_tasks.c */
 void on_task_get(struct call *c);
@@ -138,6 +142,7 @@ void on_task_edit(struct call *c);
 void on_task_clarify(struct call *c);
 void on_task_list(struct call *c);             /* api_list.c */
 void on_task_events(struct call *c);
+void on_webhook(struct call *c);               /* webhook.c */
 void on_me(struct call *c);                    /* api_admin.c */
 void on_status(struct call *c);
 void on_outbox(struct call *c);

@@ -19,6 +19,7 @@ static const struct route ROUTES[] = {
       ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE,              on_task_clarify },
     { HTTP_GET,    "/api/tasks/:id/events",  ROUTE_USER,  0,    on_task_events },
     { HTTP_GET,    "/api/me",                ROUTE_USER,  0,    on_me },
+    { HTTP_POST,   "/api/webhooks/github",   ROUTE_SIGNED, ROUTE_LARGE, on_webhook },
 
     { HTTP_GET,    "/api/admin/status",      ROUTE_ADMIN, 0,    on_status },
     { HTTP_GET,    "/api/admin/outbox",      ROUTE_ADMIN, 0,    on_outbox },

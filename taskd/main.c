@@ -170,7 +170,8 @@ static void make_parts(struct taskd *d)
         .loop = &d->loop, .net = d->net, .store = d->store, .redis = d->redis,
         .publisher = d->publisher, .tasks = d->tasks, .ingest = d->ingest, .health = d->health,
         .metrics = d->metrics, .user_key = d->settings.keys.user,
-        .cluster_key = d->settings.keys.cluster });
+        .cluster_key = d->settings.keys.cluster,
+        .github_secret = d->settings.github_secret });
 }
 
 static void listen_or_exit(const char *what, int err, const char *address, int64_t port)

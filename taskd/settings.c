@@ -23,6 +23,8 @@ static const struct conf_row ROWS[] = {
                 "PEM key (RSA or P-256) of people's tokens; usually as JWT_PUBLIC_KEY_FILE"),
     CONF_SECRET("CLUSTER_SECRET", struct settings, cluster_secret,
                 "authenticates gateways, 32 bytes at least; never the same as JWT_SECRET"),
+    CONF_SECRET("GITHUB_WEBHOOK_SECRET", struct settings, github_secret,
+                "signs GitHub's webhooks; without it they are refused"),
     CONF_TEXT("BIND_ADDRESS", "127.0.0.1", struct settings, bind_address,
               "address of REST and /internal"),
     CONF_NUM("PORT", "3001", 0, 65535, struct settings, port,

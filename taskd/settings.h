@@ -11,7 +11,7 @@
 
 struct settings {
     char   *redis_url, *store_url;
-    char   *jwt_secret, *jwt_public_key, *cluster_secret;
+    char   *jwt_secret, *jwt_public_key, *cluster_secret, *github_secret;
     char   *bind_address, *metrics_bind_address;
     int64_t port, metrics_port;
     char   *log_level_text, *log_format_text;

@@ -1,7 +1,7 @@
 // harness.mjs - real processes for a scenario: Redis, a store, taskd, gateways; and people
 // with real Socket.IO clients. Everything started here ends with `stop()`.
 import { spawn, execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { openSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -61,7 +61,10 @@ export class Program {
   /** SIGTERM, and a look at how it ended: a clean service ends with 0. */
   async stop(ms = 15_000) {
     this.signal("SIGTERM");
-    const end = await Promise.race([this.ended, sleep(ms).then(() => null)]);
+    let timer;
+    const late = new Promise((done) => { timer = setTimeout(done, ms, null); });
+    const end = await Promise.race([this.ended, late]);
+    clearTimeout(timer);
     if (end) return end;
     await this.kill9();
     return { code: null, signal: "SIGKILL", hung: true };
@@ -118,6 +121,7 @@ export class Stack {
     if (process.env.TASKWIRE_TEST_MONGODB_URL) {
       return `${process.env.TASKWIRE_TEST_MONGODB_URL.replace(/\/$/, "")}/taskwire_${randomBytes(6).toString("hex")}`;
     }
+    await chmod(this.folder, 0o711);           // PostgreSQL runs as nobody where we are root
     this.mongoEnv = { ...process.env, TM_RUN: path.join(this.folder, "mongo"), TM_DURABLE: "1" };
     const { stdout } = await exec(path.join(root, "tests/mongo/server.sh"), ["start", String(await freePort())],
       { env: this.mongoEnv, timeout: 600_000 });
