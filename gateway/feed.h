@@ -5,9 +5,9 @@
  * epoch, or a log that does not reach back, means that something may have been missed for
  * good, and the truth has to be asked for elsewhere (resync).
  *
- *   DOWN ──subscribed──> ASKING ──position──> LIVE <──caught up── FILLING
- *    ^                      ^                  │  └────gap───────────^
- *    └── lost (any) ──      └── log too short, or overflowed ────────┘
+ *   DOWN --subscribed--> ASKING --position--> LIVE <--caught up-- FILLING
+ *    ^                      ^                  |  +-----gap----------^
+ *    +-- lost (any) --      +-- log too short, or overflowed --------+
  *
  * Handlers run inside the calls and must not call the feed, but for feed_expect(), and for
  * refusing an order (feed_log, feed_position with an error) from inside it.

@@ -5,10 +5,10 @@
  * waits, holds the frames that come meanwhile, and reports `ready` when our own position has
  * come so far that nothing in the snapshot is still ahead of us:
  *
- *   IDLE ──want──> WAITING ──feed live──> FETCHING ──snapshot at N──> FENCING ──org at M──┐
+ *   IDLE --want--> WAITING --feed live--> FETCHING --snapshot at N--> FENCING --org at M--+
  *    ^                ^                      ^                                           v
- *    │                └──────reset───────────┼──── stale: PAUSED <────────────────── TRAILING
- *    └──kept for JOIN_KEPT_MS, or dropped── READY <─────our position reached max(N, M)────┘
+ *    |                +--------reset---------+---- stale: PAUSED <------------------ TRAILING
+ *    +--kept for JOIN_KEPT_MS, or dropped-- READY <----our position reached max(N, M)----+
  *
  * The fence M is the org's position after the snapshot was made: a snapshot may show more
  * than its own position N says, but nothing later than M. So at `ready` every member of the

@@ -479,10 +479,11 @@ static void any_disorder_comes_out_in_order(void **state)
             answer(w, E1, last);
         }
         delivered = 0;
-        for (char *p = strtok(w->said, " "); p != NULL; p = strtok(NULL, " ")) {
-            uint64_t n = strtoull(p, NULL, 10);
+        for (struct slice rest = slice_of(w->said); rest.len > 0;) {
+            struct slice one = slice_cut(&rest, ' ');
+            uint64_t     n = strtoull(one.data, NULL, 10);
 
-            assert_true(p[0] != 'R');
+            assert_true(one.data[0] != 'R');
             assert_true(delivered == 0 || n == delivered + 1);
             delivered = n;
         }
