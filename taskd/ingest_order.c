@@ -177,6 +177,7 @@ static struct ingest_item *find_opener(const struct ingest_line *l,
     enum status         queue[STATUS_COUNT];
     size_t              begin = 0;
     size_t              end = 0;
+    bool                closes = false;        /* the way to `failed` was pr_closed */
 
     if (l->status >= STATUS_COUNT)
         return NULL;
@@ -184,7 +185,8 @@ static struct ingest_item *find_opener(const struct ingest_line *l,
     queue[end++] = l->status;
     while (begin < end) {
         enum status at = queue[begin++];
-        bool        by_closing = at == STATUS_FAILED && l->failed_by_closing;
+        bool        by_closing = at == STATUS_FAILED &&
+                                 (at == l->status ? l->failed_by_closing : closes);
 
         list_each (node, &l->items) {
             struct ingest_item *i = container_of(node, struct ingest_item, node);
@@ -195,7 +197,9 @@ static struct ingest_item *find_opener(const struct ingest_line *l,
                 continue;
             seen[m->to] = true;
             first[m->to] = at == l->status ? i : first[at];
-            if (move_find(head->input, m->to, false) != NULL)
+            if (m->to == STATUS_FAILED)
+                closes = i->input == INPUT_PR_CLOSED;
+            if (move_find(head->input, m->to, m->to == STATUS_FAILED && closes) != NULL)
                 return first[m->to];
             queue[end++] = m->to;
         }

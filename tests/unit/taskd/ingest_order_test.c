@@ -80,8 +80,10 @@ static void act(struct world *w, struct ingest_item *i)
         return;
     }
     note(w, m != NULL ? "" : "never:", i->input);
-    if (m != NULL && m->to != STATUS_COUNT)
+    if (m != NULL && m->to != STATUS_COUNT) {
         w->status = m->to;
+        w->by_closing = m->to == STATUS_FAILED && i->input == INPUT_PR_CLOSED;
+    }
     ingest_order_result(w->order, i, INGEST_OVER, w->status, w->by_closing, w->now_ms);
     free(i);
 }
@@ -157,6 +159,21 @@ static void the_way_may_have_several_steps(void **state)
     add(w, INPUT_DISPATCHED);
     run(w);
     assert_string_equal(w->story, "dispatched pr_opened pr_updated ");
+}
+
+/* GitHub delivers over many connections. */
+static void reopened_may_overtake_closed(void **state)
+{
+    struct world *w = *state;
+
+    w->status = STATUS_PR_OPEN;
+    add(w, INPUT_PR_OPENED);
+    run(w);
+    add(w, INPUT_NOTE);
+    add(w, INPUT_PR_CLOSED);
+    run(w);
+    assert_string_equal(w->story, "pr_closed pr_opened note ");
+    assert_int_equal(w->status, STATUS_PR_OPEN);
 }
 
 static void after_five_seconds_it_is_given_up_and_the_next_has_its_turn(void **state)
@@ -322,6 +339,7 @@ int main(void)
         TEST(one_that_overtook_waits_for_the_other),
         TEST(later_inputs_stay_behind_it),
         TEST(the_way_may_have_several_steps),
+        TEST(reopened_may_overtake_closed),
         TEST(after_five_seconds_it_is_given_up_and_the_next_has_its_turn),
         TEST(a_person_may_open_the_way_as_well),
         TEST(a_busy_line_does_not_keep_a_waiting_one_from_being_tried),
