@@ -159,9 +159,9 @@ static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
         refuse(a, s, code);
         return;
     }
-    p = peer_new(&a->peers, s, &claims);
-    p->org = orgs_ref(a->orgs, slice_of(claims.org));
-    p->user = users_enter(&a->users, &claims, net_now_ms(a->net));
+    p = peer_new(&a->peers, s, users_enter(&a->users, &claims, net_now_ms(a->net)),
+                 orgs_ref(a->orgs, slice_of(claims.org)));
+    p->exp_s = claims.exp_s;
     expiry_add(&a->expiry, &p->in_expiry, claims.exp_s);
     sio_accept(s, NULL);
     if (sio_join(s, room_user(room, slice_of(claims.org), slice_of(claims.sub))) != 0)
@@ -216,7 +216,7 @@ static const struct sio_namespace_handlers NAMESPACE_HANDLERS = {
 
 static int64_t expires_when(const struct list *node)
 {
-    return container_of(node, struct peer, in_expiry)->claims.exp_s;
+    return container_of(node, struct peer, in_expiry)->exp_s;
 }
 
 static void on_expired(struct list *node, void *arg)
@@ -235,7 +235,7 @@ static void waits_end_due(struct app *a)
 
     while ((w = waits_due(&a->peers)) != NULL) {
         char         task[sizeof(w->task)];
-        struct slice org = slice_of(w->peer->claims.org);
+        struct slice org = user_org(w->peer->user);
 
         memcpy(task, w->task, sizeof(task));
         wait_end(w, ERROR_UNAVAILABLE);

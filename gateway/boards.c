@@ -14,7 +14,7 @@
  *
  * Within one life of the org's log every transition comes once. After Redis lost its memory
  * some come again in the next; `seen` tells them, and also a page that is older than what the
- * rooms have been told.
+ * rooms have been told, and a transition that was missed (seqs count without a gap).
  *
  * After a resync everybody in the rooms is taken out and waits again, with no request: the
  * state that comes is then followed by exactly what is newer, as for any joiner. */
@@ -204,7 +204,7 @@ static void tell_lines(struct peer *p, const struct source *s, const char *addre
         const struct envelope *e = &fs->at[i]->e;
         struct slice           rest = e->lines, to, json;
 
-        if (strcmp(address, "mine") == 0 && !slice_is(e->routing.creator, p->claims.sub))
+        if (strcmp(address, "mine") == 0 && !slice_eq(e->routing.creator, user_sub(p->user)))
             continue;
         while (envelope_next(&rest, &to, &json)) {
             if (slice_is(to, address) && !dash_covers(part, e, json))
@@ -246,7 +246,7 @@ static bool rooms_join(struct board *b, struct peer *p)
 
     if (sio_join(p->socket, room_dash(dash, org)) != 0)
         return false;
-    if (sio_join(p->socket, room_mine(mine, org, slice_of(p->claims.sub))) == 0)
+    if (sio_join(p->socket, room_mine(mine, org, user_sub(p->user))) == 0)
         return true;
     sio_leave(p->socket, room_dash(dash, org));
     return false;
@@ -254,11 +254,11 @@ static bool rooms_join(struct board *b, struct peer *p)
 
 static void rooms_leave(struct peer *p)
 {
-    struct slice org = slice_of(p->claims.org);
+    struct slice org = user_org(p->user);
     char         room[ROOM_MAX];
 
     sio_leave(p->socket, room_dash(room, org));
-    sio_leave(p->socket, room_mine(room, org, slice_of(p->claims.sub)));
+    sio_leave(p->socket, room_mine(room, org, user_sub(p->user)));
 }
 
 /* `own` and its source are NULL for who has nothing private. */
@@ -353,11 +353,11 @@ static void on_page_ready(struct source *s, void *arg)
         struct wait *w = container_of(node, struct wait, in_source);
         struct own  *o;
 
-        if (!dash_has_person(&page, slice_of(w->peer->claims.sub))) {
+        if (!dash_has_person(&page, user_sub(w->peer->user))) {
             waiter_serve(b, w, &page, NULL, NULL);
             continue;
         }
-        o = own_get(b, slice_of(w->peer->claims.sub));
+        o = own_get(b, user_sub(w->peer->user));
         list_append(&o->waiters, &w->in_source);
         source_want(&o->source);
     }
@@ -465,14 +465,14 @@ void boards_leave(struct boards *bs, struct peer *p)
 {
     peer_forget(p, (struct slice){ NULL, 0 });
     rooms_leave(p);
-    boards_look(bs, slice_of(p->claims.org));
+    boards_look(bs, user_org(p->user));
 }
 
 bool boards_has(const struct peer *p)
 {
     char room[ROOM_MAX];
 
-    return sio_is_member(p->socket, room_dash(room, slice_of(p->claims.org)));
+    return sio_is_member(p->socket, room_dash(room, user_org(p->user)));
 }
 
 /* A task turned private, or was made so: some may not see it any more. */
@@ -485,33 +485,6 @@ static bool changes_privacy(const struct frame *f)
             return true;
     }
     return false;
-}
-
-bool boards_admit(struct boards *bs, struct frame *f)
-{
-    const struct routing *r = &f->e.routing;
-    struct board         *b = board_find(bs, r->org);
-    struct own           *o = NULL;
-    bool                  is_news;
-
-    if (b == NULL)
-        return true;
-    is_news = r->seq > 0 && (uint64_t)r->seq > seen_get(&b->seen, r->task);
-    if (is_news)
-        seen_put(&b->seen, r->task, (uint64_t)r->seq);
-    if (r->creator.len > 0)
-        HASH_FIND(hh, b->owns, r->creator.data, r->creator.len, o);
-    if (changes_privacy(f)) {
-        source_reset(&b->page);
-        if (o != NULL)
-            source_reset(&o->source);
-        return is_news;
-    }
-    if (frame_has(f, "dash") || frame_has(f, "mine"))
-        source_frame(&b->page, f);
-    if (o != NULL && frame_has(f, "mine"))
-        source_frame(&o->source, f);
-    return is_news;
 }
 
 static void member_take_out(struct sio_socket *s, void *arg)
@@ -545,4 +518,45 @@ void boards_resync(struct boards *bs, struct org *o)
     sio_each_member(bs->lines->ns, slice_of(room), member_take_out, b);
     if (!list_is_empty(&b->waiters))
         source_want(&b->page);
+}
+
+/* Hold it for those who wait. */
+static void frame_keep(struct board *b, struct frame *f)
+{
+    struct slice creator = f->e.routing.creator;
+    struct own  *o = NULL;
+
+    if (creator.len > 0)
+        HASH_FIND(hh, b->owns, creator.data, creator.len, o);
+    if (changes_privacy(f)) {
+        source_reset(&b->page);
+        if (o != NULL)
+            source_reset(&o->source);
+        return;
+    }
+    if (frame_has(f, "dash") || frame_has(f, "mine"))
+        source_frame(&b->page, f);
+    if (o != NULL && frame_has(f, "mine"))
+        source_frame(&o->source, f);
+}
+
+bool boards_admit(struct boards *bs, struct frame *f)
+{
+    const struct routing *r = &f->e.routing;
+    struct board         *b = board_find(bs, r->org);
+    uint64_t              told, seq = (uint64_t)r->seq;
+
+    if (b == NULL)
+        return true;
+    told = seen_get(&b->seen, r->task);
+    if (r->seq > 0)
+        seen_put(&b->seen, r->task, seq);
+    if (told > 0 && seq > told + 1) {
+        log_warn("dashboard-gap", LOG_SLICE("task", r->task), LOG_NUM("told", told),
+                 LOG_NUM("seq", seq));
+        boards_resync(bs, b->page.org);        /* nobody is in the rooms now */
+        return true;
+    }
+    frame_keep(b, f);
+    return seq > told;
 }

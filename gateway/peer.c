@@ -25,13 +25,14 @@ void peers_init(struct peers *all, uv_loop_t *loop)
     list_init(&all->waits);
 }
 
-struct peer *peer_new(struct peers *all, struct sio_socket *s, const struct claims *claims)
+struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user, struct org *org)
 {
     struct peer *p = mem_new(struct peer);
 
     p->all = all;
     p->socket = s;
-    p->claims = *claims;
+    p->user = user;
+    p->org = org;
     list_init(&p->waits);
     list_init(&p->in_expiry);
     sio_socket_set_data(s, p);
@@ -40,9 +41,9 @@ struct peer *peer_new(struct peers *all, struct sio_socket *s, const struct clai
 
 bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, bool is_private)
 {
-    if (slice_is(creator, p->claims.sub))
+    if (slice_eq(creator, user_sub(p->user)))
         return true;
-    return !is_private && slice_is(org, p->claims.org);
+    return !is_private && slice_eq(org, user_org(p->user));
 }
 
 void peer_emit(struct peer *p, struct slice array)

@@ -31,17 +31,18 @@ struct peers {
 struct peer {
     struct peers      *all;
     struct sio_socket *socket;
-    struct claims      claims;
+    struct user       *user;                   /* who it is; shared by all their sockets */
     struct org        *org;                    /* its own; a reference */
-    struct user       *user;
+    int64_t            exp_s;                  /* when its token ends */
     struct list        waits;
     struct list        in_expiry;
 };
 
 void peers_init(struct peers *all, uv_loop_t *loop);
 
-/* For a socket that is asking in; sets itself as its data. */
-struct peer *peer_new(struct peers *all, struct sio_socket *s, const struct claims *claims);
+/* For a socket that is asking in; sets itself as its data. `user` and `org` are the caller's to
+ * give back. */
+struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user, struct org *org);
 
 /* Its waits end without a word. Leave rooms and give user and org back before. */
 void peer_free(struct peer *p);

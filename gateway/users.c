@@ -12,15 +12,16 @@
 
 #include "common/mem.h"
 
-#define KEY_MAX  (2 * JWT_ID_MAX + 4)
+#define KEY_MAX  (2 * JWT_ID_MAX + 4)          /* "<org>/<sub>" and a NUL */
 #define ONE_JOIN 1000
 
 struct user {
-    char           key[KEY_MAX];               /* "<org>/<sub>" */
     size_t         sockets;
     uint64_t       tokens;                     /* thousandths of a join */
     uint64_t       filled_ms;
     UT_hash_handle hh;
+    size_t         org_len;
+    char           key[];                      /* "<org>/<sub>" */
 };
 
 void users_init(struct users *u, uint32_t joins_per_second)
@@ -51,13 +52,14 @@ struct user *users_enter(struct users *u, const struct claims *claims, uint64_t 
     int          len = snprintf(key, sizeof(key), "%s/%s", claims->org, claims->sub);
 
     assert(len > 0 && len < KEY_MAX);
-    HASH_FIND_STR(u->table, key, who);
+    HASH_FIND(hh, u->table, key, (size_t)len, who);
     if (who == NULL) {
-        who = mem_new(struct user);
+        who = mem_alloc(sizeof(*who) + (size_t)len + 1);
         memcpy(who->key, key, (size_t)len + 1);
+        who->org_len = strlen(claims->org);
         who->tokens = (uint64_t)u->joins_per_second * ONE_JOIN;
         who->filled_ms = now_ms;
-        HASH_ADD_STR(u->table, key, who);
+        HASH_ADD_KEYPTR(hh, u->table, who->key, (size_t)len, who);
     }
     if (who->sockets++ == 0)
         u->online++;
@@ -69,6 +71,16 @@ void users_leave(struct users *u, struct user *who)
     assert(who->sockets > 0);
     if (--who->sockets == 0)
         u->online--;
+}
+
+struct slice user_org(const struct user *who)
+{
+    return slice_make(who->key, who->org_len);
+}
+
+struct slice user_sub(const struct user *who)
+{
+    return slice_of(who->key + who->org_len + 1);
 }
 
 static void fill(const struct users *u, struct user *who, uint64_t now_ms)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/jwt.h"
+#include "common/slice.h"
 
 struct user;
 
@@ -25,6 +26,10 @@ void users_deinit(struct users *u);            /* all have left */
 /* One more, one less socket of a person. */
 struct user *users_enter(struct users *u, const struct claims *claims, uint64_t now_ms);
 void         users_leave(struct users *u, struct user *who);
+
+/* Who it is; valid until the last socket has left. The sub ends with a NUL. */
+struct slice user_org(const struct user *who);
+struct slice user_sub(const struct user *who);
 
 /* Take one join from the bucket (as big as one second's worth). */
 bool users_may_join(const struct users *u, struct user *who, uint64_t now_ms);
