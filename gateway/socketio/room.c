@@ -217,6 +217,14 @@ void rooms_each_of(struct member *m, rooms_each_fn *fn, void *arg)
     }
 }
 
+/* Home has seats but no slots. */
+static bool is_seated(const struct room *r, const struct member *m)
+{
+    if (m->home_index < r->count && r->seats[m->home_index].member == m)
+        return true;
+    return slot_find(r, m) != ROOM_NOWHERE;
+}
+
 void room_each_member(struct room *r, rooms_member_fn *fn, void *arg)
 {
     uint32_t count = r->count;
@@ -229,7 +237,7 @@ void room_each_member(struct room *r, rooms_member_fn *fn, void *arg)
         now[i] = r->seats[i].member;
     r->holds++;
     for (uint32_t i = 0; i < count; i++)
-        if (slot_find(r, now[i]) != ROOM_NOWHERE)
+        if (is_seated(r, now[i]))
             fn(now[i], arg);
     r->holds--;
     room_drop_if_unused(r);

@@ -221,6 +221,29 @@ static void a_walk_over_members_stands_any_change(void **state)
     assert_int_equal(rooms_find(&h->set, SLICE("a"))->count, 1);
 }
 
+static void leave_everything_with_my_neighbour(struct member *m, void *arg)
+{
+    struct leaver *l = arg;
+    size_t i = (size_t)(m - l->hall->members);
+
+    l->calls++;
+    rooms_leave_all(&l->hall->set, m);
+    rooms_leave_all(&l->hall->set, &l->hall->members[i ^ 1]);
+}
+
+static void a_walk_over_home_meets_all_who_are_still_there(void **state)
+{
+    struct hall *h = *state;
+    struct leaver l = { .hall = h };
+
+    for (int i = 0; i < 20; i++)
+        rooms_join_home(&h->set, &h->members[i]);
+    rooms_join(&h->set, &h->members[0], SLICE("a"));
+    room_each_member(h->set.home, leave_everything_with_my_neighbour, &l);
+    assert_int_equal(l.calls, 10);
+    assert_int_equal(h->set.home->count, 0);
+}
+
 static void a_room_that_empties_under_a_walk_is_given_back(void **state)
 {
     struct hall *h = *state;
@@ -245,6 +268,7 @@ int main(void)
         WITH_HALL(both_sides_agree_whatever_happens),
         WITH_HALL(one_may_leave_each_room_while_being_told_of_it),
         WITH_HALL(a_walk_over_members_stands_any_change),
+        WITH_HALL(a_walk_over_home_meets_all_who_are_still_there),
         WITH_HALL(a_room_that_empties_under_a_walk_is_given_back),
     };
 
