@@ -173,9 +173,9 @@ void source_move(struct source *s, struct org *org)
 
     s->org = org_ref(org);
     list_remove(&s->in_org);
-    join_reset(&s->join);
-    let_go(s);
+    let_go(s);                                 /* before the new org's fetch begins */
     catch_up(s);
+    join_reset(&s->join);
     look(s);
     org_unref(old);
 }
