@@ -15,21 +15,29 @@ import { Stack, build, freePort, sleep } from "../integration/harness.mjs";
 import { Load, cpuSeconds, median } from "./measure.mjs";
 
 const CLIENTS = Number(process.argv[2] || 1000), ROUNDS = Number(process.argv[3] || 3);
-const BURST = 300, PACE = 20, PACED_SECONDS = 8, BYTES = 400;
+const BURST = 600, PACE = 20, PACED_SECONDS = 8, BYTES = 400;
+// Every client is in all of these rooms. One task's transitions wait for each other's write, so
+// a single one would measure the store's disk.
+const TASKS = 40;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const stack = await Stack.start({ gatewayEnv: { JOINS_PER_SECOND: "0" } });
 const redis = createClient({ url: stack.redisUrl });
 await redis.connect();
 
 // --- ours: a note on a task, through the ingest stream, taskd and the gateway ---
-const taskId = await stack.createTask();
+const taskIds = [];
+for (let i = 0; i < TASKS; i++) taskIds.push(await stack.createTask());
+const [taskId] = taskIds;
+const joins = taskIds.map((id, i) => `42${i === TASKS - 1 ? "0" : ""}["task:join",{"taskId":"${id}"}]`).join("\n");
+let turn = 0;
+const nextTask = () => taskIds[turn++ % TASKS];
 const noteFrame = (text) => `42["task:event_added",{"taskId":"${taskId}","seq":1000,"event":{"seq":1000,"eventType":"note","payload":{"text":"${text}"},"actor":"/bench","createdAt":"2026-01-01T00:00:00.000Z"}}]`.length;
 const text = "x".repeat(BYTES - noteFrame(""));
 const ours = {
   name: "gateway", pid: stack.gateways[0].child.pid,
   load: new Load({ port: new URL(stack.url).port, clients: CLIENTS, hello: `40{"token":"${stack.token()}"}`,
-    ask: `420["task:join",{"taskId":"${taskId}"}]`, marker: '42["task:event_added"' }),
-  publish: (n) => Promise.all(Array.from({ length: n }, () => redis.xAdd("tasks:ingest", "*", { event: stack.event("note", taskId, { text }, { source: "/bench" }) }))),
+    ask: joins, marker: '42["task:event_added"' }),
+  publish: (n) => Promise.all(Array.from({ length: n }, () => redis.xAdd("tasks:ingest", "*", { event: stack.event("note", nextTask(), { text }, { source: "/bench" }) }))),
 };
 await ours.load.ready();
 
@@ -40,9 +48,9 @@ await once(npm.stdout, "data");
 const emitter = new Emitter(redis);
 const reference = {
   name: "npm", pid: npm.pid,
-  load: new Load({ port: npmPort, clients: CLIENTS, hello: "40", ask: `420["task:join",{"taskId":"${taskId}"}]`, marker: '42["task:event_added"' }),
+  load: new Load({ port: npmPort, clients: CLIENTS, hello: "40", ask: joins, marker: '42["task:event_added"' }),
   publish: async (n) => {
-    for (let i = 0; i < n; i++) emitter.to(`task:${taskId}`).emit("task:event_added", { taskId, seq: 1000, event: { seq: 1000, eventType: "note", payload: { text }, actor: "/bench", createdAt: "2026-01-01T00:00:00.000Z" } });
+    for (let i = 0; i < n; i++) emitter.to(`task:${nextTask()}`).emit("task:event_added", { taskId, seq: 1000, event: { seq: 1000, eventType: "note", payload: { text }, actor: "/bench", createdAt: "2026-01-01T00:00:00.000Z" } });
   },
 };
 await reference.load.ready();

@@ -5,7 +5,8 @@
  *
  * TARGET  the request target of the upgrade ("/socket.io/?EIO=4&transport=websocket")
  * HELLO   sent once the socket is open ("40{...}"; "-": nothing, and ASK is not sent either)
- * ASK     sent once an answer that begins with "40" came ("420[...]"); answered by "430..."
+ * ASK     sent once an answer that begins with "40" came ("420[...]"), line by line where it has
+ *         several; the client is ready once "430..." answers
  * MARKER  a delivery is a text message that begins with this
  *
  * Prints `ready` when every client has been answered, and then, each time it reads a line on
@@ -104,6 +105,23 @@ static void say(struct client *c, const char *text)
     put(c, frame, at + 4 + len);
 }
 
+static void ask(struct client *c)
+{
+    char  line[2048];
+    const char *at = set.ask;
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, "\n");
+
+        if (len >= sizeof(line))
+            exit(2);
+        memcpy(line, at, len);
+        line[len] = '\0';
+        say(c, line);
+        at += at[len] == '\n' ? len + 1 : len;
+    }
+}
+
 static void on_message(struct client *c)
 {
     bool is_ask = c->look_len >= 3 && memcmp(c->look, "430", 3) == 0;
@@ -112,7 +130,7 @@ static void on_message(struct client *c)
         say(c, "3");
     } else if (c->stage == STAGE_HELLO && c->look_len >= 2 && memcmp(c->look, "40", 2) == 0) {
         c->stage = STAGE_ASKED;
-        say(c, set.ask);
+        ask(c);
     } else if (c->stage == STAGE_ASKED && is_ask) {
         c->stage = STAGE_READY;
         ready++;

@@ -11,6 +11,6 @@ await Promise.all([pub.connect(), sub.connect()]);
 const http = createServer();
 const io = new Server(http, { adapter: createAdapter(pub, sub), transports: ["websocket"] });
 io.on("connection", (socket) => {
-  socket.on("task:join", ({ taskId }, ack) => { socket.join(`task:${taskId}`); ack({ ok: true }); });
+  socket.on("task:join", ({ taskId }, ack) => { socket.join(`task:${taskId}`); ack?.({ ok: true }); });
 });
 http.listen(Number(port), "127.0.0.1", () => console.log("ready"));
