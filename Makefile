@@ -110,6 +110,10 @@ $(B)/tests/integration/store_suite: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard te
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD) -lcmocka
 
+# taskd with the places where a crash test may kill it (taskd/fault.h), in a folder of its own.
+faults:
+	$(Q)$(MAKE) --no-print-directory SAN=$(SAN) CC=$(CC) FAULTS=1 $(B)-faults/bin/taskd
+
 # A fuzzer's file twice: with libFuzzer for `make fuzz`, with a small main that replays its
 # corpus for `make test`, so that every old finding stays found.
 FUZZERS      = $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -132,6 +136,17 @@ $(B)/bin/echo: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/conformance/echo/
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
+# --- the simulation: the services' own objects, in a modelled world and virtual time ---
+SIM_OBJS     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/sim/*.c)))
+SIM_WRAPS    = -Wl,--wrap=clock_wall_us,--wrap=clock_wall_ms,--wrap=crypto_random
+SIM_SEEDS   ?= 10000
+$(B)/bin/sim: $(SIM_OBJS) $(call lib,gateway) $(call lib,taskd) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) $(SIM_WRAPS) -o $@ $^ $(LIBS)
+
+sim: $(B)/bin/sim                       ## SIM_SEEDS seeded histories of all services, checked for C1 to C3
+	$(Q)$< --count $(SIM_SEEDS)
+
 # --- benches: programs of their own, measured and never asserted ---
 bench-things: all $(B)/bin/load $(B)/bin/floor
 $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
@@ -141,12 +156,12 @@ $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
 bench: deps                             ## fan-out, memory per connection: tables with ratios
 	$(Q)cd tests/bench && { test -d node_modules || npm install --no-package-lock --no-audit --no-fund --loglevel=error; }
 	$(Q)$(SUB) bench-things
-	$(Q)for b in $(or $(BENCHES),fanout idle); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
+	$(Q)for b in $(or $(BENCHES),fanout idle slow); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
 
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays stores $(B)/bin/echo
+TEST_THINGS  = all unit replays stores faults $(B)/bin/echo
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)
@@ -172,4 +187,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays fuzzers fuzz bench bench-things test asan deps run lint clean help proto-out
+.PHONY: all web unit replays faults sim fuzzers fuzz bench bench-things test asan deps run lint clean help proto-out
