@@ -29,6 +29,7 @@
 #include "common/mem.h"
 #include "proto/cloudevent.h"
 #include "proto/keys.h"
+#include "taskd/fault.h"
 #include "taskd/ingest_order.h"
 #include "taskd/lease.h"
 
@@ -142,6 +143,8 @@ static void on_script(int err, const struct redis_reply *reply, void *arg)
 {
     struct ingest *in = arg;
 
+    if (err == 0)
+        FAULT_POINT("after-ack");
     in->scripts--;
     if (err == ERR_REPLY)
         log_warn("ingest-refused", LOG_SLICE("why", redis_reply_text(reply)));
@@ -193,6 +196,7 @@ static void dead_letter(struct ingest *in, const char *id, struct slice raw, con
         slice_of(lease_token(in->lease)), SLICE(KEY_INGEST_GROUP), slice_of(id), event,
         slice_of(reason), slice_of(code), slice_of(at),
     };
+    FAULT_POINT("before-dead");
     metric_inc(in->dead);
     log_warn("dead-letter", LOG_TEXT("id", id), LOG_TEXT("code", code), LOG_TEXT("why", reason));
     ingest_script(in, &dead_script, 3, sizeof(argv) / sizeof(argv[0]), argv);
@@ -208,6 +212,7 @@ static void input_refuse(struct input_entry *e, const char *code, const char *re
 
 static void input_finish(struct input_entry *e)
 {
+    FAULT_POINT("before-ack");
     ack_add(e->ingest, e->id);
     input_free(e);
 }
@@ -548,6 +553,8 @@ struct ingest *ingest_new(uv_loop_t *loop, const struct ingest_options *o, struc
     struct ingest       *in = mem_new(struct ingest);
     struct redis_options reader = { .url = o->redis_url, .name = "taskd-ingest-reader",
                                     .pending_max = 16, .timeout_ms = BLOCK_MS + 4000 };
+    struct lease_options lease = { .key = KEY_INGEST_LEASE, .ttl_ms = INGEST_LEASE_MS,
+                                   .is_alone = o->is_alone, .cb = on_lease, .arg = in };
 
     in->reader = redis_new(loop, &reader);
     if (in->reader == NULL) {
@@ -566,7 +573,7 @@ struct ingest *ingest_new(uv_loop_t *loop, const struct ingest_options *o, struc
     in->wake.data = in->tick.data = in;
     in->handles_open = 2;
     uv_timer_start(&in->tick, on_tick, TICK_MS, TICK_MS);
-    in->lease = lease_new(loop, o->redis, KEY_INGEST_LEASE, INGEST_LEASE_MS, on_lease, in);
+    in->lease = lease_new(loop, o->redis, &lease);
     return in;
 }
 

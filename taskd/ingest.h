@@ -17,6 +17,7 @@ struct ingest;
 struct ingest_options {
     const char *redis_url;                     /* for links of its own: one blocks, one listens */
     struct redis *redis;                       /* the shared link, for everything short */
+    bool          is_alone;                    /* no other taskd can be at work on this store */
 };
 
 /* Begins to seek the lease. NULL where the URL cannot be parsed. */

@@ -41,6 +41,7 @@ struct lease {
     struct redis    *redis;
     const char      *key;
     uint64_t         ttl_ms;
+    bool             is_alone;
     lease_cb        *cb;
     void            *arg;
     enum lease_state state;
@@ -98,7 +99,7 @@ static void on_taken(int err, const struct redis_reply *reply, void *arg)
     l->is_asking = false;
     if (!l->is_closing && err == 0 && slice_is(redis_reply_text(reply), "OK")) {
         l->since_ms = l->asked_ms;
-        l->settled_ms = clock_ms() + SETTLE_MS;
+        l->settled_ms = clock_ms() + (l->is_alone ? 0 : SETTLE_MS);
         lease_enter(l, LEASE_SETTLING);
     }
     end_if_idle(l);
@@ -121,8 +122,8 @@ static void on_renewed(int err, const struct redis_reply *reply, void *arg)
 static void lease_seek(struct lease *l)
 {
     l->asked_ms = clock_ms();
-    l->is_asking = redis_call(l->redis, on_taken, l, "SET", l->key, l->token, "NX", "PX",
-                              l->ttl_text, NULL) == 0;
+    l->is_asking = redis_call(l->redis, on_taken, l, "SET", l->key, l->token, "PX", l->ttl_text,
+                              l->is_alone ? NULL : "NX", NULL) == 0;
 }
 
 static void lease_renew(struct lease *l)
@@ -150,19 +151,19 @@ static void on_tick(uv_timer_t *timer)
         lease_renew(l);
 }
 
-struct lease *lease_new(uv_loop_t *loop, struct redis *redis, const char *key, uint64_t ttl_ms,
-                        lease_cb *cb, void *arg)
+struct lease *lease_new(uv_loop_t *loop, struct redis *redis, const struct lease_options *o)
 {
     struct lease *l = mem_new(struct lease);
     uint8_t       random[TOKEN_BYTES];
     struct buf    hex;
 
     l->redis = redis;
-    l->key = key;
-    l->ttl_ms = ttl_ms;
-    l->cb = cb;
-    l->arg = arg;
-    snprintf(l->ttl_text, sizeof(l->ttl_text), "%llu", (unsigned long long)ttl_ms);
+    l->key = o->key;
+    l->ttl_ms = o->ttl_ms;
+    l->is_alone = o->is_alone;
+    l->cb = o->cb;
+    l->arg = o->arg;
+    snprintf(l->ttl_text, sizeof(l->ttl_text), "%llu", (unsigned long long)l->ttl_ms);
     crypto_random(random, sizeof(random));
     buf_init(&hex, sizeof(l->token));
     crypto_append_hex(&hex, random, sizeof(random));

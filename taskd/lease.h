@@ -3,6 +3,8 @@
  * Taken by SET NX PX under a token nobody else knows, renewed each second. It counts from
  * when it was asked for, not from when the answer came. Who takes it over waits a second
  * more before it begins, so that whatever its predecessor still had on the way has arrived.
+ * Where something else proves that every predecessor is dead (the lock of a SQLite file), it is
+ * taken without asking, and held a moment later.
  * All on the loop. */
 #ifndef TASKWIRE_TASKD_LEASE_H
 #define TASKWIRE_TASKD_LEASE_H
@@ -14,9 +16,15 @@ struct lease;
 /* Held or not any more. */
 typedef void lease_cb(bool is_held, void *arg);
 
-/* `key` must outlive the lease (a literal). */
-struct lease *lease_new(uv_loop_t *loop, struct redis *redis, const char *key, uint64_t ttl_ms,
-                        lease_cb *cb, void *arg);
+struct lease_options {
+    const char *key;                           /* must outlive the lease (a literal) */
+    uint64_t    ttl_ms;
+    bool        is_alone;                      /* nobody else that is alive could hold it */
+    lease_cb   *cb;
+    void       *arg;
+};
+
+struct lease *lease_new(uv_loop_t *loop, struct redis *redis, const struct lease_options *o);
 
 /* Milliseconds for which it is certainly held from now on; 0: it is not. */
 uint64_t lease_left_ms(const struct lease *l);

@@ -154,7 +154,8 @@ static void make_parts(struct taskd *d)
                                     .pending_max = REDIS_PENDING_MAX,
                                     .timeout_ms = REDIS_TIMEOUT_MS, .on_state = on_redis_state,
                                     .arg = d };
-    struct ingest_options ingest = { .redis_url = d->settings.redis_url };
+    struct ingest_options ingest = { .redis_url = d->settings.redis_url,
+                                     .is_alone = store_is_exclusive(d->store) };
 
     d->redis = redis_new(&d->loop, &redis);
     if (d->redis == NULL) {

@@ -91,6 +91,8 @@ static void on_settled(int err, const struct task *t, void *arg)
     struct publisher *p = s->publisher;
 
     (void)t;
+    if (err == 0)
+        FAULT_POINT("after-settle");
     p->settles_under_way--;
     outbox_settled(p->outbox, s->id, s->seq, err, uv_now(p->loop));
     free(s);
@@ -273,6 +275,7 @@ static void send_begin(struct publisher *p, const struct outbox_action *a)
     strncpy(s->org, a->org, sizeof(s->org) - 1);
     s->seq = a->message.seq;
     s->began_ns = uv_hrtime();
+    FAULT_POINT("before-publish");
     err = script_publish(p->redis, &who, &what, on_sent, s);
     if (err == 0)
         return;
@@ -309,6 +312,7 @@ static void mark_begin(struct publisher *p, const struct outbox_action *a)
     struct org  *o = org_of(p, a->org);
     struct mark *m;
 
+    FAULT_POINT("before-mark");
     if (org_may_mark(o)) {
         m = mem_new(struct mark);
         m->publisher = p;

@@ -20,6 +20,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "taskd/fault.h"
 
 #define CHECK_EVERY_MS   30000
 #define QUIET_US         5000000
@@ -79,6 +80,7 @@ static void on_count_installed(int err, const struct redis_reply *reply, void *a
 
     script_answer_read(err, reply, &a);
     if (a.outcome == SCRIPT_OK && o->is_beginning) {
+        FAULT_POINT("after-begin");
         metric_inc(p->epochs);
         log_info("epoch-begun", LOG_TEXT("org", o->name), LOG_NUM("epoch", a.at.epoch));
         org_answered(o, &a);
@@ -98,6 +100,7 @@ static void on_counted(int err, const struct store_counts *c, void *arg)
     struct redis        *r = o->publisher->redis;
     struct script_caller who = org_caller(o);
 
+    FAULT_POINT("before-begin");
     if (err == 0 && o->is_beginning)
         err = script_begin(r, &who, c, on_count_installed, o);
     else if (err == 0)

@@ -457,3 +457,8 @@ bool store_is_up(const struct store *s)
 {
     return s->is_up_told && atomic_load(&s->is_up);
 }
+
+bool store_is_exclusive(const struct store *s)
+{
+    return s->ops->has_one_writer;
+}

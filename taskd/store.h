@@ -44,6 +44,9 @@ int  store_open(uv_loop_t *loop, const struct store_options *o, struct metrics *
 void store_close(struct store *s, void (*cb)(void *arg), void *arg);
 bool store_is_up(const struct store *s);
 
+/* Is it certain that no other process has it open? (SQLite: the file's lock.) */
+bool store_is_exclusive(const struct store *s);
+
 typedef void store_task_cb(int err, const struct task *t, void *arg);
 
 /* Insert a new task with its first event (seq 1, marked unpublished).

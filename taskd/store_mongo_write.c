@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "taskd/fault.h"
 #include "taskd/store_mongo.h"
 
 #define ROUNDS_MAX 8                           /* of apply: each settles, or meets another's write */
@@ -465,6 +466,7 @@ int mg_settle(struct store_session *s, const char *id, struct task *out)
     err = mg_task_from_bson(&doc, out, &extra);
     if (err == 0 && extra.settled < out->seq) {
         err = copy_events(&try, &doc, out, extra.settled);
+        FAULT_POINT("amid-settle");
         if (err == 0)
             err = raise_settled(&try, out);
     }

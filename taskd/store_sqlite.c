@@ -28,6 +28,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "taskd/fault.h"
 
 #define SCHEMA_VERSION 1
 
@@ -329,6 +330,7 @@ static int sq_commit(struct store_session *s)
 static void sq_rollback(struct store_session *s)
 {
     if (sqlite3_get_autocommit(s->db) == 0)    /* some failures have rolled back already */
+    FAULT_POINT("before-commit");
         sq_run(sq_stmt(s, SQ_ROLLBACK));
 }
 

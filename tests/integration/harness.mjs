@@ -133,17 +133,35 @@ export class Stack {
       BIND_ADDRESS: "127.0.0.1", METRICS_PORT: "0", LOG_LEVEL: process.env.LOG_LEVEL || "info" };
   }
 
+  /** The taskd that gateways ask; with TASKWIRE_FAULT in `env` it dies at that step (taskd/fault.h). */
   async startTaskd(env = {}) {
     this.taskd = this.begin("taskd", [path.join(build, "bin/taskd")],
+    this.taskd = this.beginTaskd("taskd", this.taskdPort, env);
       { ...this.commonEnv, PORT: String(this.taskdPort), STORE_URL: this.storeUrl, ...this.options.taskdEnv, ...env });
     this.taskdUrl = `http://127.0.0.1:${this.taskdPort}`;
     await this.ready(this.taskd, this.taskdUrl);
+  beginTaskd(name, port, env = {}) {
+    const taskd = this.begin(name, [path.join(env.TASKWIRE_FAULT ? `${build}-faults` : build, "bin/taskd")],
+      { ...this.commonEnv, PORT: String(port), STORE_URL: this.storeUrl, ...this.options.taskdEnv, ...env });
+    taskd.url = `http://127.0.0.1:${port}`;
+    return taskd;
+  }
+
+  /** Another taskd on the same store (MongoDB); gateways that begin later ask both. */
+  async addTaskd(env = {}) {
+    const port = await freePort();
+    const taskd = this.beginTaskd(`taskd-${port}`, port, env);
+    this.taskds = [...(this.taskds ?? [this.taskd]), taskd];
+    await this.ready(taskd, taskd.url);
+    return taskd;
+  }
+
   }
 
   async startGateway(env = {}) {
     const port = await freePort();
     const gateway = this.begin(`gateway-${port}`, [path.join(build, "bin/gateway")],
-      { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
+      { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskds?.map((t) => t.url).join(",") ?? this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
     gateway.url = `http://127.0.0.1:${port}`;
     this.gateways.push(gateway);
     await this.ready(gateway, gateway.url);
