@@ -105,6 +105,13 @@ static void on_gone(void *data, void *arg)
     free(v);
 }
 
+static void on_foreign(struct http_request *r, struct slice owner, void *arg)
+{
+    struct app *a = arg;
+
+    cluster_on_foreign(a->options.cluster, r, owner);
+}
+
 /* --- sockets --- */
 
 static void refuse(struct app *a, struct sio_socket *s, enum error_code code)
@@ -335,6 +342,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
 {
     const struct sio_hooks    hooks = {
         .on_handshake = on_handshake, .on_open = on_open, .on_gone = on_gone,
+        .on_foreign = on_foreign,
     };
     const struct orgs_options oo = { options->redis_url, options->gateway, options->metrics };
     uv_loop_t                *loop = net_loop(net);

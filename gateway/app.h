@@ -9,6 +9,7 @@
 #include "common/metrics.h"
 #include "gateway/addresses.h"
 #include "gateway/boards.h"
+#include "gateway/cluster.h"
 #include "gateway/expiry.h"
 #include "gateway/lines.h"
 #include "gateway/features.h"
@@ -27,6 +28,8 @@ struct app_options {
     struct taskd_client *taskd;
     struct features      features;
     struct origins      *origins;
+    struct cluster      *cluster;              /* takes requests of others' sessions; may be made
+                                                  later, but before the first request */
     struct sio_options   sio;
     uint32_t             joins_per_second;
     uint32_t             connections_per_address;

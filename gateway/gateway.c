@@ -12,6 +12,7 @@
 #include "common/crypto.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "gateway/cluster.h"
 #include "gateway/front.h"
 
 #define ID_BYTES      9                        /* of randomness in a gateway's id */
@@ -24,6 +25,7 @@ struct gateway {
     struct metrics      *metrics;
     struct taskd_client *taskd;
     struct app           app;
+    struct cluster       cluster;
     struct health        health;
     struct pages         pages;
     struct proxy         proxy;
@@ -45,11 +47,13 @@ static char *id_make(void)
     return buf_take(&b);
 }
 
-static struct sio_options sio_options_of(struct settings *s)
+static struct sio_options sio_options_of(struct gateway *g)
 {
+    struct settings   *s = g->settings;
     struct sio_options o = SIO_DEFAULTS;
     bool               has_origins = s->origins.list[0] != NULL;
 
+    o.eio.owner = g->id;
     o.eio.ping_interval_ms = (uint64_t)s->ping_interval_ms;
     o.eio.ping_timeout_ms = (uint64_t)s->ping_timeout_ms;
     o.eio.max_payload_bytes = (size_t)s->max_payload_bytes;
@@ -74,7 +78,8 @@ static int app_make(struct gateway *g)
         .taskd = g->taskd,
         .features = s->features,
         .origins = &s->origins,
-        .sio = sio_options_of(s),
+        .cluster = &g->cluster,
+        .sio = sio_options_of(g),
         .joins_per_second = (uint32_t)s->joins_per_second,
         .connections_per_address = (uint32_t)s->connections_per_address,
         .drain_ms = (uint64_t)s->drain_seconds * 1000,
@@ -82,6 +87,32 @@ static int app_make(struct gateway *g)
     };
 
     return app_init(&g->app, g->net, &o);
+}
+
+static size_t count_clients(void *arg)
+{
+    struct gateway *g = arg;
+
+    return sio_namespace_size(g->app.ns);
+}
+
+static void cluster_make(struct gateway *g)
+{
+    const struct settings       *s = g->settings;
+    const struct cluster_options o = {
+        .id = g->id,
+        .secret = slice_of(s->cluster_secret),
+        .sio = g->app.sio,
+        .redis = orgs_redis(g->app.orgs),
+        .connections = count_clients,
+        .arg = g,
+        .poll_ms = (uint64_t)s->ping_interval_ms + (uint64_t)s->ping_timeout_ms,
+        /* A queue of binary messages grows by a third in a poll's base64. */
+        .answer_bytes_max = 2 * (size_t)(s->queue_bytes_max + s->max_payload_bytes),
+        .metrics = g->metrics,
+    };
+
+    cluster_init(&g->cluster, g->net, &o);
 }
 
 static void pages_make(struct gateway *g)
@@ -95,8 +126,15 @@ static void pages_make(struct gateway *g)
 static int listen_on(struct gateway *g)
 {
     const struct settings *s = g->settings;
-    int err = front_listen(&g->front, s->bind_address, (int)s->port);
+    int err = cluster_listen(&g->cluster, s->bind_address, (int)s->internal_port,
+                             s->advertise_url);
 
+    if (err != 0) {
+        log_error("listen-failed", LOG_TEXT("address", s->bind_address),
+                  LOG_NUM("internal_port", s->internal_port), LOG_ERR(err));
+        return err;
+    }
+    err = front_listen(&g->front, s->bind_address, (int)s->port);
     if (err != 0) {
         log_error("listen-failed", LOG_TEXT("address", s->bind_address), LOG_NUM("port", s->port),
                   LOG_ERR(err));
@@ -117,6 +155,7 @@ static void on_app_closed(void *arg)
 {
     struct gateway *g = arg;
 
+    cluster_deinit(&g->cluster);
     taskd_client_close(g->taskd);              /* calls passed on are answered now */
     front_close(&g->front);
     health_close(&g->health);
@@ -131,6 +170,7 @@ static void close_all(struct gateway *g)
     uv_close((uv_handle_t *)&g->sigterm, NULL);
     uv_close((uv_handle_t *)&g->sigint, NULL);
     uv_close((uv_handle_t *)&g->stop_timer, NULL);
+    cluster_close(&g->cluster);
     app_close(&g->app, on_app_closed, g);
 }
 
@@ -138,7 +178,8 @@ static void on_stop_look(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
 
-    if (app_is_drained(&g->app) || net_now_ms(g->net) >= g->stop_by_ms)
+    if ((app_is_drained(&g->app) && cluster_is_drained(&g->cluster)) ||
+        net_now_ms(g->net) >= g->stop_by_ms)
         close_all(g);
 }
 
@@ -158,6 +199,7 @@ void gateway_stop(struct gateway *g)
     health_drain(&g->health);
     front_drain(&g->front);
     app_drain(&g->app);
+    cluster_drain(&g->cluster, (uint64_t)g->settings->drain_seconds * 1000);
     g->stop_by_ms = now + (uint64_t)g->settings->drain_seconds * 1000 + 1000;
     uv_timer_start(&g->stop_timer, on_stop_look, 0, STOP_LOOK_MS);
 }
@@ -227,6 +269,7 @@ int gateway_new(uv_loop_t *loop, struct settings *settings, struct gateway **out
         return err;
     if (app_make(g) != 0)
         return fail(g, "REDIS_URL cannot be used");
+    cluster_make(g);
     front_make(g);
     signals_watch(g, loop);
     err = listen_on(g);

@@ -1,9 +1,9 @@
 /* health.c -- see health.h.
  *
  * Ready means that a client that comes now can be served: Redis is there (and the canary
- * comes back), and some taskd answers. A taskd that answers but is not ready itself (its
- * store is away) makes the service degraded: live updates go on, and taking every gateway
- * out of service would help nobody. */
+ * comes back), the other gateways can find us, and some taskd answers. A taskd that answers but
+ * is not ready itself (its store is away) makes the service degraded: live updates go on, and
+ * taking every gateway out of service would help nobody. */
 #include "gateway/health.h"
 
 #include "gateway/problem.h"
@@ -18,6 +18,7 @@ static uint64_t messages(const struct health *h)
 static void look(struct health *h)
 {
     h->redis_ok = orgs_is_healthy(h->app->orgs);
+    h->is_announced = cluster_is_announced(h->app->options.cluster);
     h->taskd_reachable = taskd_client_is_reachable(h->taskd);
     h->taskd_ready = taskd_client_is_ready(h->taskd);
 }
@@ -73,7 +74,7 @@ void health_drain(struct health *h)
 
 bool health_is_ready(const struct health *h)
 {
-    return !h->is_draining && h->redis_ok && h->taskd_reachable;
+    return !h->is_draining && h->redis_ok && h->is_announced && h->taskd_reachable;
 }
 
 static void answer_json(struct http_request *r, int status, const struct buf *json)
@@ -128,6 +129,7 @@ static void answer_ready(struct health *h, struct http_request *r)
     buf_printf(&b, "{\"status\":\"%s\",\"reasons\":[", is_ready ? "ready" : "not ready");
     reason(&b, h->is_draining, "shutting down");
     reason(&b, !h->redis_ok, "Redis does not answer, or does not deliver");
+    reason(&b, !h->is_announced, "not announced to the other gateways yet");
     reason(&b, !h->taskd_reachable, "no taskd answers");
     buf_append_text(&b, "]}");
     answer_json(r, is_ready ? 200 : 503, &b);

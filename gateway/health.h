@@ -16,7 +16,7 @@ struct health {
     uv_timer_t           timer;
     uint64_t             samples[HEALTH_SECONDS + 1];   /* messages until then, newest first */
     bool                 is_draining;
-    bool                 redis_ok, taskd_reachable, taskd_ready;
+    bool                 redis_ok, is_announced, taskd_reachable, taskd_ready;
 };
 
 void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct taskd_client *taskd,

@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "gateway/forwarded.h"
 #include "gateway/problem.h"
 
 #define BODY_MAX         (1u << 20)
@@ -114,8 +115,6 @@ static size_t headers_there(struct http_request *r, struct buf *forwarded,
     size_t                    count, n = 0;
     const struct http_header *in = http_request_headers(r, &count);
     struct slice              connection = http_request_header(r, "Connection");
-    struct slice              before = http_request_header(r, "X-Forwarded-For");
-    char                      peer[NET_ADDRESS_SIZE];
 
     for (size_t i = 0; i < count && n < HEADERS_MAX - 1; i++) {
         if (is_hop_by_hop(in[i].name, connection) || slice_is_nocase(in[i].name, "host") ||
@@ -124,12 +123,8 @@ static size_t headers_there(struct http_request *r, struct buf *forwarded,
             continue;
         out[n++] = in[i];
     }
-    http_request_peer(r, peer);
-    buf_append_slice(forwarded, before);
-    if (before.len > 0)
-        buf_append_text(forwarded, ", ");
-    buf_append_text(forwarded, peer);
-    out[n].name = SLICE("X-Forwarded-For");
+    forwarded_append(r, forwarded);
+    out[n].name = SLICE(FORWARDED_HEADER);
     out[n].value = buf_peek(forwarded);
     return n + 1;
 }

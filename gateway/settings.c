@@ -32,6 +32,10 @@ static const struct conf_row ROWS[] = {
            "opens taskd's /internal, 32 bytes at least; never the same as JWT_SECRET"),
     ROW(TEXT, "BIND_ADDRESS", "0.0.0.0", bind_address, "address where clients connect"),
     NUM("PORT", "3000", 0, 65535, port, "port where clients connect; 0: a free one"),
+    NUM("INTERNAL_PORT", "0", 0, 65535, internal_port,
+        "port where other gateways reach this one, on BIND_ADDRESS; 0: a free one"),
+    ROW(TEXT, "ADVERTISE_URL", NULL, advertise_url,
+        "where other gateways find that port; default: BIND_ADDRESS, or this machine's address"),
     ROW(TEXT, "METRICS_BIND_ADDRESS", "127.0.0.1", metrics_bind_address, "address of /metrics"),
     NUM("METRICS_PORT", "9300", 0, 65535, metrics_port, "port of /metrics; 0: off"),
     ROW(TEXT, "LOG_LEVEL", "info", log_level_text, "debug, info, warn or error"),
@@ -115,6 +119,16 @@ static void check_redis(const struct settings *s, struct buf *problems)
         buf_append_text(problems, "REDIS_URL is not of the form redis://host:port.\n");
 }
 
+static void check_advertise(const struct settings *s, struct buf *problems)
+{
+    struct http_url url;
+
+    if (s->advertise_url != NULL &&
+        (http_url_parse(s->advertise_url, 80, &url) != 0 || !slice_is(url.scheme, "http") ||
+         url.user.len > 0 || url.path.len > 0))
+        buf_append_text(problems, "ADVERTISE_URL is not of the form http://host:port.\n");
+}
+
 static void check_dev_login(const struct settings *s, struct buf *problems)
 {
     if (!s->dev_login)
@@ -138,6 +152,7 @@ int settings_load(struct settings *out, struct buf *problems, struct buf *warnin
     conf_unknown(ROWS, ROW_COUNT, "WEBSOCKET_", warnings);
     check_texts(out, problems);
     check_redis(out, problems);
+    check_advertise(out, problems);
     check_dev_login(out, problems);
     (void)service_keys_load(&out->keys, out->jwt_secret, out->jwt_public_key,
                             out->cluster_secret, problems);

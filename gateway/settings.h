@@ -12,10 +12,10 @@
 struct settings {
     char   *redis_url, *taskd_url;
     char   *jwt_secret, *jwt_public_key, *cluster_secret;
-    char   *bind_address, *metrics_bind_address;
+    char   *bind_address, *metrics_bind_address, *advertise_url;
     char   *log_level_text, *log_format_text;
     char   *cors_origin, *web_root;
-    int64_t port, metrics_port;
+    int64_t port, metrics_port, internal_port;
     int64_t rollout_percent;
     int64_t joins_per_second, events_per_second, rooms_per_socket, connections_per_address;
     int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max, drain_seconds;

@@ -114,6 +114,14 @@ void eio_server_close(struct eio_server *s);
 
 size_t eio_server_sessions(const struct eio_server *s, enum eio_transport transport);
 
+/* So many bytes of a POST are read, to be refused in words where they are too many. */
+size_t eio_server_body_max(const struct eio_server *s);
+
+/* For on_foreign, now or later but before the server is closed: answer as a sid that nobody
+ * knows (400, code 1), or "not now" (503, code 4 with `why`, static text). */
+void eio_server_refuse_unknown(struct eio_server *s, struct http_request *r);
+void eio_server_refuse_now(struct eio_server *s, struct http_request *r, const char *why);
+
 /* --- messages --- */
 
 /* A message of these bytes (copied) with one reference. Text must be valid UTF-8. `key`:

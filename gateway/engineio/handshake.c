@@ -249,7 +249,7 @@ void handshake_handle(struct eio_server *server, struct http_request *r)
 
 /* A body a little over the limit is read to its end and answered by us (413, the session lives);
  * only one far over it is cut short by the HTTP server. */
-static size_t body_max(const struct eio_server *server)
+size_t eio_server_body_max(const struct eio_server *server)
 {
     return server->options.max_payload_bytes * 2 + 64 * 1024;
 }
@@ -259,7 +259,7 @@ void handshake_head(struct eio_server *server, struct http_request *r)
     struct eio_session *s;
     struct query        q;
 
-    http_request_set_body_max(r, body_max(server));
+    http_request_set_body_max(r, eio_server_body_max(server));
     if (http_request_method(r) != HTTP_POST)
         return;
     query_read(server, r, &q);

@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "gateway/engineio/answer.h"
 #include "gateway/engineio/handshake.h"
 #include "gateway/engineio/message.h"
 #include "gateway/engineio/session.h"
@@ -210,6 +211,16 @@ void eio_server_head(struct eio_server *server, struct http_request *r)
 {
     if (is_ours(server, r))
         handshake_head(server, r);
+}
+
+void eio_server_refuse_unknown(struct eio_server *server, struct http_request *r)
+{
+    answer_refusal(server, r, EIO_ERROR_UNKNOWN_SID, 400, NULL);
+}
+
+void eio_server_refuse_now(struct eio_server *server, struct http_request *r, const char *why)
+{
+    answer_refusal(server, r, EIO_ERROR_FORBIDDEN, 503, why);
 }
 
 size_t eio_server_sessions(const struct eio_server *server, enum eio_transport transport)

@@ -1,0 +1,305 @@
+/* replicas.c -- see replicas.h.
+ *
+ * An id names one process for its whole life, so an answer cannot become wrong but in one
+ * way: the process ends. That is noticed sooner by whoever tries to reach it (and calls
+ * replicas_forget) than by the TTL, so remembering answers for a second or two risks nothing.
+ *
+ * A Redis that comes up empty knows nobody until everybody has written again. "Missing" would
+ * end sessions that are alive, so for a heartbeat and a half after another Redis (another
+ * run_id) was met, a missing replica is one that nobody knows of just now.
+ *
+ * Ids come from clients, so anybody can ask for any number of replicas that never were. What
+ * is remembered has a bound; past it the oldest answer that nobody waits for goes. */
+#include "gateway/replicas.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "proto/keys.h"
+
+#define TICK_MS   200
+#define DOUBT_MS  (REPLICAS_HEARTBEAT_MS * 3 / 2)
+#define KEY_MAX   (sizeof(KEY_REPLICA_FORMAT) + REPLICA_ID_MAX)
+
+_Static_assert(REPLICA_TTL_S * 1000 >= 3 * REPLICAS_HEARTBEAT_MS, "a late heartbeat is no death");
+
+struct replica {
+    char             id[REPLICA_ID_MAX];
+    struct replicas *all;
+    char            *url;                      /* NULL: there was none */
+    uint64_t         until_ms;                 /* the answer is good until then */
+    struct list      waits;
+    bool             is_asked;
+    UT_hash_handle   hh;
+};
+
+static uint64_t now_ms(const struct replicas *r)
+{
+    return uv_now(r->loop);
+}
+
+static void key_of(const char *id, char out[KEY_MAX])
+{
+    snprintf(out, KEY_MAX, KEY_REPLICA_FORMAT, id);
+}
+
+/* --- the heartbeat --- */
+
+static void on_written(int err, const struct redis_reply *reply, void *arg)
+{
+    struct replicas *r = arg;
+
+    (void)reply;
+    r->is_writing = false;
+    if (err != 0) {
+        r->run_id[0] = '\0';                   /* whether it was written is not known */
+        return;
+    }
+    if (!r->is_announced)
+        log_info("announced", LOG_TEXT("url", r->options.url));
+    r->is_announced = true;
+}
+
+/* One script: a hash without its TTL would stay for ever if we died between two commands. */
+static struct redis_script HEARTBEAT = {
+    "redis.call('HSET', KEYS[1], 'url', ARGV[2], 'started', ARGV[3], 'version', ARGV[4],"
+    " 'connections', ARGV[5], 'at', ARGV[6])"
+    "return redis.call('EXPIRE', KEYS[1], ARGV[1])", ""
+};
+
+static void heartbeat(struct replicas *r)
+{
+    char   key[KEY_MAX], ttl[16], connections[32], at[CLOCK_TEXT_SIZE];
+    size_t count = r->options.connections != NULL ? r->options.connections(r->options.arg) : 0;
+
+    key_of(r->options.id, key);
+    snprintf(ttl, sizeof(ttl), "%d", REPLICA_TTL_S);
+    snprintf(connections, sizeof(connections), "%zu", count);
+    clock_format(clock_wall_ms(), at);
+    const struct slice args[] = {
+        slice_of(key), slice_of(ttl), slice_of(r->options.url), slice_of(r->started),
+        SLICE(TASKWIRE_VERSION), slice_of(connections), slice_of(at),
+    };
+
+    if (redis_eval(r->options.redis, &HEARTBEAT, on_written, r, 1,
+                   sizeof(args) / sizeof(args[0]), args) != 0)
+        return;
+    r->is_writing = true;
+    r->written_ms = now_ms(r);
+}
+
+/* Another Redis than the one that has our heartbeat: it may know nobody yet. */
+static void notice_redis(struct replicas *r, const char *run_id)
+{
+    if (r->is_announced)
+        r->doubt_until_ms = now_ms(r) + DOUBT_MS;
+    snprintf(r->run_id, sizeof(r->run_id), "%s", run_id);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct replicas *r = timer->data;
+    const char      *run_id = redis_run_id(r->options.redis);
+    bool             is_other = strcmp(run_id, r->run_id) != 0;
+
+    if (run_id[0] == '\0' || r->is_writing)
+        return;
+    if (is_other)
+        notice_redis(r, run_id);
+    if (is_other || now_ms(r) - r->written_ms >= REPLICAS_HEARTBEAT_MS)
+        heartbeat(r);
+}
+
+bool replicas_is_announced(const struct replicas *r)
+{
+    return r->is_announced;
+}
+
+/* --- looking others up --- */
+
+static void replica_free(struct replica *p)
+{
+    assert(list_is_empty(&p->waits) && !p->is_asked);
+    HASH_DEL(p->all->table, p);
+    free(p->url);
+    free(p);
+}
+
+static struct replica *find(const struct replicas *r, struct slice id)
+{
+    struct replica *p = NULL;
+
+    HASH_FIND(hh, r->table, id.data, id.len, p);
+    return p;
+}
+
+/* Room for one more: the oldest goes, in the order in which they were first asked for. */
+static bool make_room(struct replicas *r)
+{
+    struct replica *p, *next;
+
+    if (HASH_COUNT(r->table) < REPLICAS_KEPT_MAX)
+        return true;
+    for (int pass = 0; pass < 2; pass++) {
+        HASH_ITER(hh, r->table, p, next) {
+            if (p->is_asked || (pass == 0 && p->url != NULL))
+                continue;                      /* those that exist go last */
+            replica_free(p);
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct replica *replica_new(struct replicas *r, struct slice id)
+{
+    struct replica *p = mem_new(struct replica);
+
+    assert(id.len < REPLICA_ID_MAX);
+    memcpy(p->id, id.data, id.len);
+    p->all = r;
+    list_init(&p->waits);
+    HASH_ADD(hh, r->table, id, id.len, p);
+    return p;
+}
+
+int replicas_look(struct replicas *r, struct slice id, const char **url)
+{
+    const struct replica *p = find(r, id);
+
+    if (p == NULL)
+        return ERR_BUSY;
+    if (p->until_ms <= now_ms(r) && (p->url == NULL || redis_is_up(r->options.redis)))
+        return ERR_BUSY;
+    *url = p->url;
+    return p->url != NULL ? 0 : ERR_NOT_FOUND;
+}
+
+static void tell(struct replica *p, int err)
+{
+    struct list  told = LIST_INIT(told);
+    struct list *node;
+    char        *url = mem_strdup(p->url);     /* a callback may forget the replica */
+
+    list_splice(&told, &p->waits);
+    while ((node = list_take_first(&told)) != NULL) {
+        struct replicas_wait *w = container_of(node, struct replicas_wait, link);
+
+        w->cb(err, err == 0 ? url : NULL, w->arg);
+    }
+    free(url);
+}
+
+static void on_found(int err, const struct redis_reply *reply, void *arg)
+{
+    struct replica  *p = arg;
+    struct replicas *r = p->all;
+    struct slice     url = redis_reply_text(reply);
+
+    p->is_asked = false;
+    if (err == 0 && url.len > 0) {
+        free(p->url);
+        p->url = mem_strndup(url.data, url.len);
+        p->until_ms = now_ms(r) + REPLICAS_KNOWN_MS;
+    } else if (err == 0 && now_ms(r) >= r->doubt_until_ms) {
+        free(p->url);
+        p->url = NULL;
+        p->until_ms = now_ms(r) + REPLICAS_MISSING_MS;
+        err = ERR_NOT_FOUND;
+    } else {
+        err = p->url != NULL ? 0 : ERR_REDIS;  /* what was known last, if anything */
+    }
+    tell(p, err);
+}
+
+static int ask(struct replica *p)
+{
+    char key[KEY_MAX];
+    int  err;
+
+    if (p->is_asked)
+        return 0;
+    key_of(p->id, key);
+    err = redis_call(p->all->options.redis, on_found, p, "HGET", key, "url", NULL);
+    p->is_asked = err == 0;
+    return err;
+}
+
+int replicas_ask(struct replicas *r, struct slice id, struct replicas_wait *w, replicas_cb *cb,
+                 void *arg)
+{
+    struct replica *p = find(r, id);
+    int             err;
+
+    if (r->is_closing)
+        return ERR_CLOSED;
+    if (p == NULL && !make_room(r))
+        return ERR_BUSY;
+    if (p == NULL)
+        p = replica_new(r, id);
+    err = ask(p);
+    if (err != 0) {
+        if (p->url == NULL)
+            replica_free(p);
+        return err;
+    }
+    w->cb = cb;
+    w->arg = arg;
+    list_init(&w->link);
+    list_append(&p->waits, &w->link);
+    return 0;
+}
+
+void replicas_cancel(struct replicas_wait *w)
+{
+    list_remove(&w->link);
+}
+
+void replicas_forget(struct replicas *r, struct slice id)
+{
+    struct replica *p = find(r, id);
+
+    if (p == NULL)
+        return;
+    free(p->url);
+    p->url = NULL;
+    p->until_ms = now_ms(r) + REPLICAS_MISSING_MS;
+}
+
+/* --- life --- */
+
+void replicas_init(struct replicas *r, uv_loop_t *loop, const struct replicas_options *options)
+{
+    *r = (struct replicas){ .options = *options, .loop = loop };
+    clock_format(clock_wall_ms(), r->started);
+    uv_timer_init(loop, &r->timer);
+    r->timer.data = r;
+    uv_timer_start(&r->timer, on_tick, TICK_MS / 10, TICK_MS);
+}
+
+void replicas_close(struct replicas *r)
+{
+    char key[KEY_MAX];
+
+    if (r->is_closing)
+        return;
+    r->is_closing = true;
+    key_of(r->options.id, key);
+    (void)redis_call(r->options.redis, NULL, NULL, "DEL", key, NULL);   /* else its TTL ends it */
+    uv_close((uv_handle_t *)&r->timer, NULL);
+}
+
+void replicas_deinit(struct replicas *r)
+{
+    struct replica *p, *next;
+
+    HASH_ITER(hh, r->table, p, next)
+        replica_free(p);
+}
