@@ -151,8 +151,52 @@ struct store_find_query {
 };
 int store_find(struct store *s, const struct store_find_query *q, store_task_cb *cb, void *arg);
 
+/* The published seq of each task that exists, of up to STORE_SEQS_MAX ids, in any order. err: 0. */
+#define STORE_SEQS_MAX 1000
+struct store_seq {
+    char    id[TASK_ID_LEN + 1];
+    int64_t published_seq;
+};
+typedef void store_seqs_cb(int err, const struct store_seq *seqs, size_t count, void *arg);
+int store_seqs(struct store *s, const char *const *ids, size_t count, store_seqs_cb *cb,
+               void *arg);
+
 /* Was an input with this key ever applied to the task? err: 0 (it was), ERR_NOT_FOUND. */
 int store_has_key(struct store *s, const char *id, const char *key, store_done_cb *cb, void *arg);
+
+/* --- notifications ---
+ * Of a person, named by org and sub; kept until read. Bounded: of each person the newest
+ * STORE_UNREAD_MAX that are unread, and none for longer than STORE_NOTIFICATION_DAYS. */
+#define STORE_UNREAD_MAX        1000
+#define STORE_NOTIFICATION_DAYS 90
+#define STORE_READ_MAX          200            /* ids in one store_notifications_read */
+
+struct store_notification {
+    const char *id;                            /* task:seq:kind */
+    const char *org, *sub;
+    int64_t     created_at;                    /* wall ms */
+    const char *json;                          /* what user:notification says */
+};
+
+/* Keep it, unread; one with this id that is there stays as it is, read or not. err: 0. */
+int store_notify(struct store *s, const struct store_notification *n, store_done_cb *cb,
+                 void *arg);
+
+/* A person's unread ones, newest first (by created_at, then id), as their JSON texts. err: 0. */
+struct store_notifications_query {
+    const char *org, *sub;
+    size_t      limit;
+    int64_t     before_time;                   /* go on below this (time, id), where before_id is given */
+    const char *before_id;                     /* NULL: from the newest */
+};
+typedef void store_texts_cb(int err, const char *const *texts, size_t count, bool has_more,
+                            void *arg);
+int store_notifications(struct store *s, const struct store_notifications_query *q,
+                        store_texts_cb *cb, void *arg);
+
+/* This person has read these; ids that are unknown or another's are passed over. err: 0. */
+int store_notifications_read(struct store *s, const char *org, const char *sub,
+                             const char *const *ids, size_t count, store_done_cb *cb, void *arg);
 
 /* --- small records by kind and key, with an expiry ---
  * Idempotency answers, webhook delivery ids, revocations and flags: JSON values that one

@@ -9,8 +9,12 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
+
+#define DAY_MS INT64_C(86400000)
 
 /* Grow by doubling: 0, 4, 8 … A count that is a power of two (or zero) is a full array. */
 static void *grow(void *items, size_t count, size_t size)
@@ -66,6 +70,19 @@ void store_ids_deinit(struct store_ids *i)
     *i = (struct store_ids){ 0 };
 }
 
+void store_seqs_add(struct store_seqs *q, const char *id, int64_t published_seq)
+{
+    q->seqs = grow(q->seqs, q->count, sizeof(*q->seqs));
+    q->seqs[q->count] = (struct store_seq){ .published_seq = published_seq };
+    memcpy(q->seqs[q->count++].id, id, TASK_ID_LEN);
+}
+
+void store_seqs_deinit(struct store_seqs *q)
+{
+    free(q->seqs);
+    *q = (struct store_seqs){ 0 };
+}
+
 struct store_private_counts *store_counts_add(struct store_counts *c, const char *sub)
 {
     struct store_private_counts *p;
@@ -91,6 +108,11 @@ void store_scope(char out[STORE_SCOPE_SIZE], const char *org, const char *privat
 
     /* Both names are at most 129 bytes (SPEC I3, and '~'); they are checked at the door. */
     assert(n >= 0 && n < STORE_SCOPE_SIZE);
+}
+
+int64_t store_notifications_since(void)
+{
+    return clock_wall_ms() - STORE_NOTIFICATION_DAYS * DAY_MS;
 }
 
 size_t store_query_scopes(const struct store_query *q, char out[2][STORE_SCOPE_SIZE])

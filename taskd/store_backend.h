@@ -28,23 +28,41 @@ struct store_host {
 
 struct store_page     { struct task *tasks; size_t count; bool has_more; };
 struct store_timeline { struct event *events; size_t count; };
-struct store_ids      { char **ids; size_t count; };
+struct store_ids      { char **ids; size_t count; };      /* or other short texts */
+struct store_seqs     { struct store_seq *seqs; size_t count; };
 
 void store_page_deinit(struct store_page *p);
 void store_timeline_deinit(struct store_timeline *t);
 void store_ids_deinit(struct store_ids *i);
+void store_seqs_deinit(struct store_seqs *q);
 void store_counts_deinit(struct store_counts *c);
 
 /* Make room for one more and return it, zeroed. */
 struct task  *store_page_add(struct store_page *p);
 struct event *store_timeline_add(struct store_timeline *t);
 void          store_ids_add(struct store_ids *i, const char *id);
+void          store_seqs_add(struct store_seqs *q, const char *id, int64_t published_seq);
 struct store_private_counts *store_counts_add(struct store_counts *c, const char *sub);
 
 /* A small JSON value that all replicas may read. */
 struct store_record {
     const char *kind, *key, *json;
     int64_t     expires_wall_ms;               /* 0: never */
+};
+
+/* What somebody is to be told; `person` is their scope (below): "org/sub". */
+struct store_notice {
+    const char *person, *id, *json;
+    int64_t     created_at;
+};
+
+/* A page of those that are unread and not older than they may be. */
+struct store_notices_query {
+    const char *person;
+    const char *before_id;                     /* "" from the newest */
+    int64_t     before_time;                   /* INT64_MAX from the newest */
+    int64_t     since;                         /* older ones have had their time */
+    size_t      limit;
 };
 
 struct store_backend;                          /* a database that was opened */
@@ -82,6 +100,12 @@ struct store_ops {
                   struct store_timeline *out);
     int (*find)(struct store_session *s, const char *place, struct task *out);
     int (*has_key)(struct store_session *s, const char *id, const char *key);
+    int (*seqs)(struct store_session *s, const struct store_ids *ids, struct store_seqs *out);
+    int (*notify)(struct store_session *s, const struct store_notice *n);
+    int (*notifications)(struct store_session *s, const struct store_notices_query *q,
+                         struct store_ids *out);
+    int (*notifications_read)(struct store_session *s, const char *person,
+                              const struct store_ids *ids);
     int (*record_add)(struct store_session *s, const struct store_record *r, struct buf *out);
     int (*record_put)(struct store_session *s, const struct store_record *r);
     int (*record_get)(struct store_session *s, const char *kind, const char *key,
@@ -98,6 +122,9 @@ extern const struct store_ops store_mongo_ops;       /* mongodb://…/DATABASE, 
 /* Who sees a task, as one text: the org, or org/sub where it is private ('/' is in neither). */
 #define STORE_SCOPE_SIZE 260
 void store_scope(char out[STORE_SCOPE_SIZE], const char *org, const char *private_sub);
+
+/* Notifications that were created at or before this have had their time. */
+int64_t store_notifications_since(void);
 
 /* The scopes that a query looks into: one or two. Returns how many. */
 size_t store_query_scopes(const struct store_query *q, char out[2][STORE_SCOPE_SIZE]);

@@ -167,6 +167,93 @@ int store_has_key(struct store *s, const char *id, const char *key, store_done_c
     return store_submit(s, r);
 }
 
+static void copy_ids(struct store_ids *to, const char *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        store_ids_add(to, ids[i]);
+}
+
+int store_seqs(struct store *s, const char *const *ids, size_t count, store_seqs_cb *cb,
+               void *arg)
+{
+    struct store_request *r;
+
+    if (count > STORE_SEQS_MAX)
+        return ERR_INVALID;
+    for (size_t i = 0; i < count; i++)
+        if (store_check_id(ids[i]) != 0)
+            return ERR_INVALID;
+    r = store_request_new(STORE_OP_SEQS, arg);
+    copy_ids(&r->asked, ids, count);
+    r->cb.seqs = cb;
+    return store_submit(s, r);
+}
+
+/* --- notifications --- */
+
+/* A request about somebody; NULL where there can be no such person. */
+static struct store_request *person_request(enum store_op op, const char *org, const char *sub,
+                                            void *arg)
+{
+    char person[STORE_SCOPE_SIZE];
+    struct store_request *r;
+
+    if (store_check_name(org) != 0 || store_check_name(sub) != 0)
+        return NULL;
+    store_scope(person, org, sub);
+    r = store_request_new(op, arg);
+    r->org = mem_strdup(person);
+    return r;
+}
+
+int store_notify(struct store *s, const struct store_notification *n, store_done_cb *cb,
+                 void *arg)
+{
+    struct store_request *r = store_check_text(n->id) != 0 || store_check_json(n->json) != 0
+        || n->created_at < 0 ? NULL : person_request(STORE_OP_NOTIFY, n->org, n->sub, arg);
+
+    if (r == NULL)
+        return ERR_INVALID;
+    r->key = mem_strdup(n->id);
+    r->json = mem_strdup(n->json);
+    r->number = n->created_at;
+    r->cb.done = cb;
+    return store_submit(s, r);
+}
+
+int store_notifications(struct store *s, const struct store_notifications_query *q,
+                        store_texts_cb *cb, void *arg)
+{
+    struct store_request *r = q->before_id != NULL && store_check_text(q->before_id) != 0 ? NULL
+        : person_request(STORE_OP_NOTIFICATIONS, q->org, q->sub, arg);
+
+    if (r == NULL)
+        return ERR_INVALID;
+    r->key = mem_strdup(q->before_id != NULL ? q->before_id : "");
+    r->number = q->before_id != NULL ? q->before_time : INT64_MAX;
+    r->limit = q->limit;
+    r->cb.texts = cb;
+    return store_submit(s, r);
+}
+
+int store_notifications_read(struct store *s, const char *org, const char *sub,
+                             const char *const *ids, size_t count, store_done_cb *cb, void *arg)
+{
+    struct store_request *r;
+
+    if (count > STORE_READ_MAX)
+        return ERR_INVALID;
+    for (size_t i = 0; i < count; i++)
+        if (store_check_text(ids[i]) != 0)
+            return ERR_INVALID;
+    r = person_request(STORE_OP_NOTIFICATIONS_READ, org, sub, arg);
+    if (r == NULL)
+        return ERR_INVALID;
+    copy_ids(&r->asked, ids, count);
+    r->cb.done = cb;
+    return store_submit(s, r);
+}
+
 /* --- records --- */
 
 static struct store_request *record_request(enum store_op op, const char *kind, const char *key,

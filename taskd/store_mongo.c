@@ -11,7 +11,8 @@
  * as their patience lasts.
  *
  * This file opens, gives out sessions, and judges errors. BSON is in store_mongo_bson.c, writing in
- * _write.c, reading in _read.c, pages in _list.c, counts in _counts.c, records in _records.c. */
+ * _write.c, reading in _read.c, pages in _list.c, counts in _counts.c, notifications in
+ * _notices.c, records in _records.c. */
 #include "taskd/store_mongo.h"
 
 #include <pthread.h>
@@ -89,6 +90,7 @@ static bool take_client(struct store_session *s)
     s->events = mongoc_client_get_collection(s->client, b->database, "events");
     s->records = mongoc_client_get_collection(s->client, b->database, "records");
     s->counts = mongoc_client_get_collection(s->client, b->database, "counts");
+    s->notifications = mongoc_client_get_collection(s->client, b->database, "notifications");
     return true;
 }
 
@@ -241,6 +243,7 @@ static void mg_session_close(struct store_session *s)
         mongoc_collection_destroy(s->events);
         mongoc_collection_destroy(s->records);
         mongoc_collection_destroy(s->counts);
+        mongoc_collection_destroy(s->notifications);
         mongoc_client_pool_push(s->backend->pool, s->client);
     }
     free(s);
@@ -309,6 +312,10 @@ const struct store_ops store_mongo_ops = {
     .events = mg_events,
     .find = mg_find_place,
     .has_key = mg_has_key,
+    .seqs = mg_seqs,
+    .notify = mg_notify,
+    .notifications = mg_notifications,
+    .notifications_read = mg_notifications_read,
     .record_add = mg_record_add,
     .record_put = mg_record_put,
     .record_get = mg_record_get,

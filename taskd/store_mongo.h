@@ -13,7 +13,8 @@
  *     nonce: ObjectId }                               of the call that made it
  *
  * `events` holds every event once it is settled: _id "<task>:<seq, ten digits>", so that a
- * timeline is a range of the primary key. `records` is by _id "<kind>\n<key>", `counts` by org.
+ * timeline is a range of the primary key. `records` is by _id "<kind>\n<key>", `counts` by org,
+ * `notifications` by _id "<task>:<seq>:<kind>", with person "<org>/<sub>", unread, createdAt, json.
  *
  * A `nonce` names one call: after a time-out or a lost connection the call is sent again as it
  * was (its guard lets it happen once), and finds by the nonce whether it had happened. */
@@ -27,7 +28,7 @@
 struct store_session {
     struct store_backend *backend;
     mongoc_client_t      *client;              /* NULL until the first call */
-    mongoc_collection_t  *tasks, *events, *records, *counts;
+    mongoc_collection_t  *tasks, *events, *records, *counts, *notifications;
 };
 
 /* One call's patience: it is made again after what may pass by. */
@@ -135,6 +136,14 @@ int mg_events(struct store_session *s, const struct store_events_query *q,
 int mg_find_place(struct store_session *s, const char *place, struct task *out);
 int mg_has_key(struct store_session *s, const char *id, const char *key);
 int mg_list(struct store_session *s, const struct store_query *q, struct store_page *out);
+
+int mg_seqs(struct store_session *s, const struct store_ids *ids, struct store_seqs *out);
+
+int mg_notify(struct store_session *s, const struct store_notice *n);
+int mg_notifications(struct store_session *s, const struct store_notices_query *q,
+                     struct store_ids *out);
+int mg_notifications_read(struct store_session *s, const char *person,
+                          const struct store_ids *ids);
 
 int mg_record_add(struct store_session *s, const struct store_record *r, struct buf *out);
 int mg_record_put(struct store_session *s, const struct store_record *r);

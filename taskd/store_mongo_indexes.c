@@ -27,6 +27,8 @@ static const struct index_spec {
     { "tasks", "places:1", NULL, -1 },
     { "tasks", "unpublished:1 updatedAt:1", "unpublished", -1 },
     { "events", "task:1 key:1", NULL, -1 },
+    { "notifications", "person:1 unread:1 createdAt:-1 _id:-1", NULL, -1 },
+    { "notifications", "createdAt:1", NULL, STORE_NOTIFICATION_DAYS * 86400 },
     { "records", "kind:1", NULL, -1 },
     { "records", "expiresAt:1", NULL, 0 },
 };
@@ -92,5 +94,6 @@ static bool make_of(mongoc_collection_t *c, const char *collection, bson_error_t
 bool mg_make_indexes(struct store_session *s, bson_error_t *error)
 {
     return make_of(s->tasks, "tasks", error) && make_of(s->events, "events", error)
-        && make_of(s->records, "records", error);
+        && make_of(s->records, "records", error)
+        && make_of(s->notifications, "notifications", error);
 }

@@ -362,3 +362,64 @@ int mg_unpublished_count(struct store_session *s, int64_t *out)
     *out = n;
     return n >= 0 ? 0 : t.err;
 }
+
+/* --- seqs --- */
+
+static int on_seq(const bson_t *doc, void *arg)
+{
+    bson_iter_t i, seq;
+    char id[TASK_ID_LEN + 1];
+
+    if (!bson_iter_init_find(&i, doc, "_id") || !BSON_ITER_HOLDS_OID(&i))
+        return ERR_CORRUPT;
+    bson_oid_to_string(bson_iter_oid(&i), id);
+    if (!bson_iter_init(&i, doc) || !bson_iter_find_descendant(&i, "published.seq", &seq))
+        return ERR_CORRUPT;
+    store_seqs_add(arg, id, bson_iter_as_int64(&seq));
+    return 0;
+}
+
+static void forget_seqs(void *arg)
+{
+    store_seqs_deinit(arg);
+}
+
+static void filter_by_ids(bson_t *filter, const struct store_ids *ids)
+{
+    bson_t among, list;
+
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &among);
+    BSON_APPEND_ARRAY_BEGIN(&among, "$in", &list);
+    for (size_t n = 0; n < ids->count; n++) {
+        char        storage[16];
+        const char *position;
+        bson_oid_t  oid;
+
+        bson_uint32_to_string((uint32_t)n, &position, storage, sizeof(storage));
+        bson_oid_init_from_string(&oid, ids->ids[n]);
+        BSON_APPEND_OID(&list, position, &oid);
+    }
+    bson_append_array_end(&among, &list);
+    bson_append_document_end(filter, &among);
+}
+
+int mg_seqs(struct store_session *s, const struct store_ids *ids, struct store_seqs *out)
+{
+    struct mg_walk w = { .on_doc = on_seq, .restart = forget_seqs, .arg = out };
+    bson_t filter = BSON_INITIALIZER, *opts;
+    struct mg_try t;
+    int err;
+
+    if (!mg_begin(&t, s, false))
+        return ERR_STORE;
+    filter_by_ids(&filter, ids);
+    opts = BCON_NEW("projection", "{", "published", BCON_INT32(1), "}", "batchSize",
+                    BCON_INT32(STORE_SEQS_MAX), "maxTimeMS", BCON_INT64(MG_READ_TIME_MS));
+    w.collection = s->tasks;
+    w.filter = &filter;
+    w.opts = opts;
+    err = mg_walk(&t, &w);
+    bson_destroy(&filter);
+    bson_destroy(opts);
+    return err;
+}

@@ -31,6 +31,7 @@ static void forget_answer(struct store_request *r)
     store_page_deinit(&r->page);
     store_timeline_deinit(&r->timeline);
     store_ids_deinit(&r->ids);
+    store_seqs_deinit(&r->seqs);
     store_counts_deinit(&r->counts);
     buf_deinit(&r->value);
     r->count = 0;
@@ -42,6 +43,7 @@ void store_request_free(struct store_request *r)
     task_deinit(&r->before);
     task_deinit(&r->after);
     event_deinit(&r->event);
+    store_ids_deinit(&r->asked);
     free(r->id);
     free(r->org);
     free(r->kind);
@@ -93,6 +95,8 @@ RUN(list)              { return ops->list(s, &r->query, &r->page); }
 RUN(events)            { return ops->events(s, &r->events, &r->timeline); }
 RUN(find)              { return ops->find(s, r->key, &r->task); }
 RUN(has_key)           { return ops->has_key(s, r->id, r->key); }
+RUN(seqs)              { return ops->seqs(s, &r->asked, &r->seqs); }
+RUN(notifications_read) { return ops->notifications_read(s, r->org, &r->asked); }
 RUN(record_add)        { return ops->record_add(s, RECORD(r), &r->value); }
 RUN(record_put)        { return ops->record_put(s, RECORD(r)); }
 RUN(record_get)        { return ops->record_get(s, r->kind, r->key, &r->value); }
@@ -104,6 +108,22 @@ RUN(apply)
     struct store_change change = { &r->before, &r->after, &r->event };
 
     return ops->apply(s, &change, &r->task);
+}
+
+RUN(notify)
+{
+    struct store_notice notice = { r->org, r->key, r->json, r->number };
+
+    return ops->notify(s, &notice);
+}
+
+/* One more than the page, to know whether there is more. */
+RUN(notifications)
+{
+    struct store_notices_query query = { r->org, r->key, r->number, store_notifications_since(),
+                                         r->limit + 1 };
+
+    return ops->notifications(s, &query, &r->ids);
 }
 
 void store_request_run(struct store_request *r, const struct store_ops *ops,
@@ -152,6 +172,19 @@ static void answer_unpublished_count(struct store_request *r)
     r->cb.count(r->err, r->count, r->arg);
 }
 
+static void answer_seqs(struct store_request *r)
+{
+    r->cb.seqs(r->err, r->seqs.seqs, r->seqs.count, r->arg);
+}
+
+static void answer_notifications(struct store_request *r)
+{
+    bool has_more = r->ids.count > r->limit;
+
+    r->cb.texts(r->err, (const char *const *)r->ids.ids, has_more ? r->limit : r->ids.count,
+                has_more, r->arg);
+}
+
 static void answer_counts(struct store_request *r)
 {
     r->cb.counts(r->err, r->err == 0 ? &r->counts : NULL, r->arg);
@@ -175,6 +208,8 @@ static void answer_events(struct store_request *r)
 #define answer_mark        answer_done
 #define answer_find        answer_task
 #define answer_has_key     answer_done
+#define answer_notify      answer_done
+#define answer_notifications_read answer_done
 #define answer_record_add  answer_value
 #define answer_record_put  answer_done
 #define answer_record_get  answer_value

@@ -23,10 +23,11 @@ struct store_request {
     /* asked */
     struct task   before, after;               /* create: after alone */
     struct event  event;
-    char         *id, *org, *kind, *key, *json;
+    char         *id, *org, *kind, *key, *json;   /* org: a person's scope, in a notification */
     int64_t       number;                      /* seq, a time, an expiry */
     enum bucket   bucket;
     size_t        limit;
+    struct store_ids          asked;           /* ids of tasks or of notifications */
     struct store_query        query;           /* its texts belong to the request */
     struct store_events_query events;
 
@@ -36,6 +37,7 @@ struct store_request {
     struct store_page     page;
     struct store_timeline timeline;
     struct store_ids      ids;
+    struct store_seqs     seqs;
     struct store_counts   counts;
     int64_t               count;
     struct buf            value;
@@ -49,6 +51,8 @@ struct store_request {
         store_tasks_cb  *tasks;
         store_events_cb *events;
         store_value_cb  *value;
+        store_seqs_cb   *seqs;
+        store_texts_cb  *texts;
     } cb;
     void *arg;
 };

@@ -14,7 +14,7 @@
  * `counts` is kept by the mark itself: grouping a million rows takes a second.
  *
  * This file opens, makes tables, prepares and steps. Writing is in store_sqlite_write.c, reading in
- * _read.c, pages in _list.c, records in _records.c. */
+ * _read.c, pages in _list.c, notifications in _notices.c, records in _records.c. */
 #include "taskd/store_sqlite.h"
 
 #include <errno.h>
@@ -57,6 +57,12 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS counts (org TEXT NOT NULL, sub TEXT NOT NULL,"
     " active INTEGER NOT NULL, completed INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " PRIMARY KEY (org, sub)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS notifications (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " person TEXT NOT NULL, created_at INTEGER NOT NULL, unread INTEGER NOT NULL,"
+    " json TEXT NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS notifications_unread ON notifications"
+    " (person, created_at DESC, id DESC) WHERE unread = 1;"
+    "CREATE INDEX IF NOT EXISTS notifications_age ON notifications (created_at);"
     "CREATE TABLE IF NOT EXISTS records (n INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
     " key TEXT NOT NULL, json TEXT NOT NULL, expires_at INTEGER, UNIQUE (kind, key));"
     "CREATE INDEX IF NOT EXISTS records_expiry ON records (expires_at)"
@@ -324,13 +330,13 @@ static int sq_begin(struct store_session *s)
 
 static int sq_commit(struct store_session *s)
 {
+    FAULT_POINT("before-commit");
     return sq_run(sq_stmt(s, SQ_COMMIT));
 }
 
 static void sq_rollback(struct store_session *s)
 {
     if (sqlite3_get_autocommit(s->db) == 0)    /* some failures have rolled back already */
-    FAULT_POINT("before-commit");
         sq_run(sq_stmt(s, SQ_ROLLBACK));
 }
 
@@ -361,6 +367,10 @@ const struct store_ops store_sqlite_ops = {
     .events = sq_events,
     .find = sq_find_place,
     .has_key = sq_has_key,
+    .seqs = sq_seqs,
+    .notify = sq_notify,
+    .notifications = sq_notifications,
+    .notifications_read = sq_notifications_read,
     .record_add = sq_record_add,
     .record_put = sq_record_put,
     .record_get = sq_record_get,

@@ -83,6 +83,14 @@ int sq_find_place(struct store_session *s, const char *place, struct task *out);
 int sq_has_key(struct store_session *s, const char *id, const char *key);
 int sq_list(struct store_session *s, const struct store_query *q, struct store_page *out);
 
+int sq_seqs(struct store_session *s, const struct store_ids *ids, struct store_seqs *out);
+
+int sq_notify(struct store_session *s, const struct store_notice *n);
+int sq_notifications(struct store_session *s, const struct store_notices_query *q,
+                     struct store_ids *out);
+int sq_notifications_read(struct store_session *s, const char *person,
+                          const struct store_ids *ids);
+
 int sq_record_add(struct store_session *s, const struct store_record *r, struct buf *out);
 int sq_record_put(struct store_session *s, const struct store_record *r);
 int sq_record_get(struct store_session *s, const char *kind, const char *key, struct buf *out);

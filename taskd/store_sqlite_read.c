@@ -242,3 +242,18 @@ int sq_counts(struct store_session *s, const char *org, struct store_counts *out
     sq_done(q);
     return found;
 }
+
+/* Each by the primary key: a bulk statement would save nothing but calls into the same process. */
+int sq_seqs(struct store_session *s, const struct store_ids *ids, struct store_seqs *out)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        struct sq_row row;
+        int err = sq_find(s, ids->ids[i], &row);
+
+        if (err == 0)
+            store_seqs_add(out, ids->ids[i], row.published_seq);
+        else if (err != ERR_NOT_FOUND)
+            return err;
+    }
+    return 0;
+}

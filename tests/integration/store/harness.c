@@ -22,6 +22,7 @@ void answer_drop(struct answer *a)
     free(a->tasks);
     free(a->events);
     free(a->ids);
+    free(a->seqs);
     free(a->counts.people);
     free(a->value);
     *a = (struct answer){ .err = 0 };
@@ -192,6 +193,30 @@ static void on_events(int err, const struct event *events, size_t count, void *a
         event_copy(&a->events[a->count], &events[a->count]);
 }
 
+static void on_seqs(int err, const struct store_seq *seqs, size_t count, void *arg)
+{
+    struct answer *a = arg;
+
+    on_done(err, a);
+    a->ids = mem_alloc((count + 1) * sizeof(*a->ids));
+    a->seqs = mem_alloc((count + 1) * sizeof(*a->seqs));
+    for (a->count = 0; a->count < count; a->count++) {
+        a->ids[a->count] = mem_strdup(seqs[a->count].id);
+        a->seqs[a->count] = seqs[a->count].published_seq;
+    }
+}
+
+static void on_texts(int err, const char *const *texts, size_t count, bool has_more, void *arg)
+{
+    struct answer *a = arg;
+
+    on_done(err, a);
+    a->has_more = has_more;
+    a->ids = mem_alloc((count + 1) * sizeof(*a->ids));
+    for (a->count = 0; a->count < count; a->count++)
+        a->ids[a->count] = mem_strdup(texts[a->count]);
+}
+
 /* Begin with an empty answer; `call` may refuse at once. */
 #define WAIT_FOR(b, a, call)             \
     do {                                 \
@@ -267,6 +292,35 @@ int do_events(struct bench *b, struct answer *a, const struct store_events_query
 {
     WAIT_FOR(b, a, store_events(b->store, q, on_events, a));
     return a->err;
+}
+
+int do_seqs(struct bench *b, struct answer *a, const char *const *ids, size_t count)
+{
+    WAIT_FOR(b, a, store_seqs(b->store, ids, count, on_seqs, a));
+    return a->err;
+}
+
+int do_notify(struct bench *b, const struct store_notification *n)
+{
+    struct answer a;
+
+    WAIT_FOR(b, &a, store_notify(b->store, n, on_done, &a));
+    return a.err;
+}
+
+int do_notifications(struct bench *b, struct answer *a, const struct store_notifications_query *q)
+{
+    WAIT_FOR(b, a, store_notifications(b->store, q, on_texts, a));
+    return a->err;
+}
+
+int do_notifications_read(struct bench *b, const char *org, const char *sub,
+                          const char *const *ids, size_t count)
+{
+    struct answer a;
+
+    WAIT_FOR(b, &a, store_notifications_read(b->store, org, sub, ids, count, on_done, &a));
+    return a.err;
 }
 
 int do_has_key(struct bench *b, const char *id, const char *key)

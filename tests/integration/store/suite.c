@@ -68,9 +68,10 @@ static const struct group {
 } GROUPS[] = {
     { "tasks", run_tasks, true },     { "timeline", run_timeline, true },
     { "outbox", run_outbox, true },   { "pages", run_pages, true },
-    { "find", run_find, true },       { "records", run_records, true },
-    { "races", run_races, false },    { "open", run_open, false },
-    { "crash", run_crash, false },    { "away", run_away, false },
+    { "find", run_find, true },       { "notices", run_notices, true },
+    { "records", run_records, true }, { "races", run_races, false },
+    { "open", run_open, false },      { "crash", run_crash, false },
+    { "away", run_away, false },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

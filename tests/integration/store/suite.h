@@ -24,8 +24,9 @@ struct answer {
     struct task   task;                        /* create, get, apply, settle */
     struct task  *tasks;                       /* list */
     struct event *events;                      /* events */
-    char        **ids;                         /* unpublished */
-    size_t        count;                       /* of these three */
+    char        **ids;                         /* unpublished; or texts of notifications */
+    int64_t      *seqs;                        /* seqs: beside ids */
+    size_t        count;                       /* of these */
     bool          has_more;
     int64_t       n;                           /* unpublished_count */
     struct store_counts counts;
@@ -71,6 +72,11 @@ int64_t do_unpublished_count(struct bench *b);
 int do_counts(struct bench *b, struct answer *a, const char *org);
 int do_list(struct bench *b, struct answer *a, const struct store_query *q);
 int do_events(struct bench *b, struct answer *a, const struct store_events_query *q);
+int do_seqs(struct bench *b, struct answer *a, const char *const *ids, size_t count);
+int do_notify(struct bench *b, const struct store_notification *n);
+int do_notifications(struct bench *b, struct answer *a, const struct store_notifications_query *q);
+int do_notifications_read(struct bench *b, const char *org, const char *sub,
+                          const char *const *ids, size_t count);
 int do_has_key(struct bench *b, const char *id, const char *key);
 int do_record_add(struct bench *b, struct answer *a, const char *kind, const char *key,
                   const char *json, int64_t expires);
@@ -128,6 +134,7 @@ int run_timeline(void);
 int run_outbox(void);
 int run_pages(void);
 int run_find(void);
+int run_notices(void);
 int run_records(void);
 int run_races(void);
 int run_open(void);
