@@ -7,15 +7,14 @@
  * Words are asked for in two steps, as in store_sqlite_list.c and for the same reasons: first among
  * the newest WALK_MAX tasks of the range, which fills the page where many match; else by the index
  * over words. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/err.h"
-#include "common/mem.h"
 #include "taskd/store_mongo.h"
 #include "taskd/store_words.h"
 
-#define WALK_MAX 400                           /* tasks looked at for words before the index is asked */
+#define WALK_MAX 1000                          /* tasks looked at for words before the index is asked */
 
 struct page {
     struct mg_try             try;
@@ -66,9 +65,23 @@ static void append_filters(bson_t *filter, const struct store_query *q, bool is_
     append_cursor(filter, q);
 }
 
-/* Every word begins one of the task's: `word <= x < word, its last byte one higher` within one
- * element. Words are letters and digits, so an anchored pattern says the same, and servers
- * make an index range of it. */
+/* The index to walk is named: a planner without statistics guesses, and what is fast today must not
+ * become a sort of everything tomorrow. The names are those of store_mongo_indexes.c. */
+static void append_hint(bson_t *opts, const struct store_query *q, bool is_private, bool by_words)
+{
+    const char *filter = is_private || q->creator != NULL ? "createdBy_1_"
+        : q->status >= 0 ? "status_1_" : q->active >= 0 ? "active_1_" : "";
+    char name[96];
+
+    if (by_words)
+        snprintf(name, sizeof(name), "orgId_1_words_1");
+    else
+        snprintf(name, sizeof(name), "orgId_1_isPrivate_1_%s%s_-1__id_-1", filter, time_name(q));
+    BSON_APPEND_UTF8(opts, "hint", name);
+}
+
+/* Every word begins one of the task's. Words are letters and digits, nothing that a pattern
+ * could mean; servers make an index range of an anchored one. */
 static void append_words(bson_t *filter, const struct words *words)
 {
     bson_t all;
@@ -134,6 +147,7 @@ static int find_range(struct page *p, bool is_private, struct store_page *out)
     append_words(&filter, &p->words);
     append_sort(&opts, "sort", p->q);
     append_projection(&opts, "projection");
+    append_hint(&opts, p->q, is_private, p->words.count != 0);
     BSON_APPEND_INT64(&opts, "limit", (int64_t)p->q->limit + 1);
     BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
     err = mg_walk(&p->try, &w);
@@ -179,6 +193,7 @@ static int find_among_newest(struct page *p, bool is_private, struct store_page 
     append_projection(begin_stage(&list, 5, &stage), "$project");
     bson_append_document_end(&list, &stage);
     bson_append_array_end(&pipeline, &list);
+    append_hint(&opts, p->q, is_private, false);
     BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
     err = mg_walk(&p->try, &w);
     bson_destroy(&pipeline);
