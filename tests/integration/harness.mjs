@@ -1,7 +1,7 @@
 // harness.mjs - real processes for a scenario: Redis, a store, taskd, gateways; and people
 // with real Socket.IO clients. Everything started here ends with `stop()`.
 import { spawn, execFile } from "node:child_process";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { openSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -166,6 +166,29 @@ export class Stack {
     return gateway;
   }
 
+  /** HAProxy in front of all gateways, in plain round robin: no stickiness. Gives its URL. */
+  async startBalancer() {
+    const port = await freePort(), config = path.join(this.folder, "haproxy.cfg");
+    const servers = this.gateways.map((g, i) => `  server g${i} ${new URL(g.url).host}`);
+    await writeFile(config, `
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+listen front
+  bind 127.0.0.1:${port}
+  balance roundrobin
+${servers.join("\n")}
+`);
+    this.balancer = this.begin("haproxy", ["haproxy", "-db", "-f", config]);
+    this.balancer.endsBySignal = true;
+    const url = `http://127.0.0.1:${port}`;
+    await until("HAProxy answers", () => fetch(`${url}/api/health/ready`).then((r) => r.ok, () => false));
+    return url;
+  }
+
   get url() { return this.gateways[0].url; }
 
   async ready(program, url) {
@@ -237,7 +260,7 @@ export class Stack {
     for (const p of [...this.programs].reverse()) {
       if (!p.isRunning) continue;
       const end = await p.stop();
-      if (end.code !== 0) bad.push(`${p.name} ended with ${JSON.stringify(end)}: ${(await readFile(p.log, "utf8")).slice(-3000)}`);
+      if (end.code !== 0 && !p.endsBySignal) bad.push(`${p.name} ended with ${JSON.stringify(end)}: ${(await readFile(p.log, "utf8")).slice(-3000)}`);
     }
     if (this.mongoEnv) await exec(path.join(root, "tests/mongo/server.sh"), ["stop"], { env: this.mongoEnv }).catch(() => {});
     if (bad.length) throw new Error(bad.join("\n"));
