@@ -208,10 +208,18 @@ void http_request_answer_text(struct http_request *r, int status, const char *co
     rcbuf_unref(body);
 }
 
-void http_conn_send_empty(struct http_request *c, int status)
+void http_conn_send_refusal(struct http_request *c, int status)
 {
+    const struct http_server_handlers *h = c->server->handlers;
+    struct http_answer                 a = { .status = status };
+    bool                               is_head = c->phase == CONN_BODY && c->method == HTTP_HEAD;
+
     c->gone = NULL;
-    (void)send_head(c, &(struct http_answer){ .status = status }, FRAMED_BY_LENGTH);
+    if (h->on_refusal != NULL)
+        h->on_refusal(status, &a, c->server->arg);
+    if (send_head(c, &a, FRAMED_BY_LENGTH) && a.body != NULL && !is_head)
+        (void)stream_send(c->stream, a.body);
+    rcbuf_unref(a.body);
     http_conn_answered(c);
 }
 

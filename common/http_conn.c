@@ -98,7 +98,7 @@ static void refuse(struct http_request *c, int status)
     if (c->is_discarding)                      /* this request has its answer */
         http_conn_finish(c);
     else
-        http_conn_send_empty(c, status);
+        http_conn_send_refusal(c, status);
 }
 
 /* "/a?b" and "http://host/a?b" (RFC 9112 §3.2.2). */
@@ -186,7 +186,7 @@ static void on_body(struct http_request *c, struct slice piece)
     tell_gone(c);
     c->is_discarding = true;
     buf_deinit(&c->body);
-    http_conn_send_empty(c, 413);
+    http_conn_send_refusal(c, 413);
 }
 
 static void next_request(struct http_request *c)

@@ -13,6 +13,7 @@
 
 struct http_server;
 struct http_request;
+struct http_answer;
 
 struct http_server_options {
     size_t   header_bytes_max;                 /* request line and headers; past it 431 */
@@ -36,6 +37,10 @@ struct http_server_handlers {
     void (*on_head)(struct http_request *r, void *arg);
     /* The whole request. Must be answered, now or later, or its stream taken. */
     void (*on_request)(struct http_request *r, void *arg);
+    /* Optional. The server refuses something itself: 400 (malformed), 408 (too slow), 413 or 431
+     * (too large). Give the answer a content_type and a body (a reference that becomes the
+     * server's); without them, and without this, it is empty. */
+    void (*on_refusal)(int status, struct http_answer *a, void *arg);
 };
 
 /* `handlers` must outlive the server. `metrics` may be NULL; else connections, requests and

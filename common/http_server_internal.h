@@ -101,7 +101,7 @@ void http_conn_leave(struct http_request *c);          /* the stream is not ours
 void http_conn_finish(struct http_request *c);         /* close after what is queued */
 void http_conn_answered(struct http_request *c);       /* the answer is queued wholly */
 
-/* http_answer.c: an answer with no body but this status. */
-void http_conn_send_empty(struct http_request *c, int status);
+/* http_answer.c: the server's own refusal, with what on_refusal has to say of it. */
+void http_conn_send_refusal(struct http_request *c, int status);
 
 #endif

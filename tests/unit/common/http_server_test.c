@@ -169,7 +169,24 @@ static void on_head(struct http_request *r, void *arg)
         http_request_on_gone(r, on_gone, &t);
 }
 
-static const struct http_server_handlers HANDLERS = { on_head, on_request };
+static const struct http_server_handlers HANDLERS = { .on_head = on_head,
+                                                      .on_request = on_request };
+
+static void on_refusal(int status, struct http_answer *a, void *arg)
+{
+    struct buf b;
+
+    assert_ptr_equal(arg, &t);
+    buf_init(&b, 100);
+    buf_printf(&b, "refused: %d.", status);
+    a->content_type = "text/plain";
+    a->body = buf_rcbuf(&b);
+    buf_deinit(&b);
+}
+
+static const struct http_server_handlers WORDY_HANDLERS = { .on_head = on_head,
+                                                            .on_request = on_request,
+                                                            .on_refusal = on_refusal };
 
 /* --- set-up --- */
 
@@ -582,6 +599,30 @@ static void an_answer_to_the_head_ends_the_connection_if_a_body_follows(void **s
     assert_int_equal(t.requests, 0);
 }
 
+static void a_refusal_may_say_why(void **state)
+{
+    struct http_server_options o = HTTP_SERVER_DEFAULTS;
+    int                        fd;
+
+    (void)state;
+    o.body_timeout_ms = 100;
+    t.server = http_server_new(t.net, "test", &o, &WORDY_HANDLERS, &t, t.metrics);
+    assert_int_equal(http_server_listen(t.server, "127.0.0.1", 0), 0);
+    fd = dial();
+    say(fd, "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "b\r\n01234567890\r\n0\r\n\r\n" GET("/after"));
+    hear_until(fd, "GET|0|/after|");           /* the length is right */
+    assert_true(heard("Content-Length: 13\r\n\r\nrefused: 413.HTTP/1.1 200"));
+    say(fd, "HEAD /small HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+    hear_end(fd);
+    assert_true(heard("HTTP/1.1 408"));
+    assert_false(heard("refused: 408."));      /* HEAD has no body, whatever comes of it */
+    fd = dial();
+    say(fd, "GET /\n");
+    hear_end(fd);
+    assert_true(heard("refused: 400."));
+}
+
 static void an_expectation_is_answered(void **state)
 {
     int fd = dial();
@@ -927,6 +968,7 @@ int main(void)
         TEST(after_413_the_connection_lives),
         TEST(a_body_without_end_is_cut),
         TEST(an_answer_to_the_head_ends_the_connection_if_a_body_follows),
+        TEST_BARE(a_refusal_may_say_why),
         TEST(an_expectation_is_answered),
         TEST_BARE(time_runs_out_for_heads_bodies_and_idlers),
         TEST_BARE(too_many_connections_are_closed_at_once),
