@@ -16,9 +16,11 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "proto/problem.h"
 #include "taskd/api_call.h"
 #include "taskd/webhook.h"
 
+#define PROBLEM_BYTES_MAX 4096
 #define METRICS_BYTES_MAX ((size_t)8 << 20)
 #define CLUSTER_AUDIENCE  "taskd"
 #define CLUSTER_EXP_MAX_S 65                   /* a minute, and clocks that differ a little */
@@ -31,7 +33,7 @@ struct api {
     struct metric      *unauthorized;
 };
 
-static void call_free(struct call *c)
+void call_free(struct call *c)
 {
     struct api *a = c->api;
 
@@ -48,55 +50,28 @@ static void call_free(struct call *c)
         free(a);
 }
 
-void call_send(struct call *c, int status, const char *content_type)
-{
-    struct http_header headers[5];
-    size_t             n = 0;
-    struct rcbuf      *body = c->text.len > 0 ? buf_rcbuf(&c->text) : NULL;
-
-    headers[n++] = (struct http_header){ SLICE("Cache-Control"), SLICE("no-store") };
-    if (c->etag[0] != '\0')
-        headers[n++] = (struct http_header){ SLICE("ETag"), slice_of(c->etag) };
-    if (c->location[0] != '\0')
-        headers[n++] = (struct http_header){ SLICE("Location"), slice_of(c->location) };
-    if (status == 401)
-        headers[n++] = (struct http_header){ SLICE("WWW-Authenticate"), SLICE("Bearer") };
-    if (status == 503)
-        headers[n++] = (struct http_header){ SLICE("Retry-After"), SLICE("1") };
-    http_request_answer(c->request, &(struct http_answer){
-        .status = status, .content_type = body != NULL ? content_type : NULL,
-        .headers = headers, .header_count = n, .body = body });
-    rcbuf_unref(body);
-    call_free(c);
-}
-
 void request_problem(struct http_request *r, enum error_code code, const char *detail,
                      const char *allow)
 {
-    const struct error_spec *e = error_spec(code);
-    struct http_header       headers[2];
-    size_t                   n = 0;
-    struct buf               body;
-    struct rcbuf            *bytes;
+    int                status = error_spec(code)->http;
+    struct http_header headers[3];
+    size_t             n = 0;
+    struct buf         text;
+    struct rcbuf      *body;
 
-    buf_init(&body, 4096);
-    buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
-               e->text, e->http, e->code);
-    if (detail != NULL) {
-        buf_append_text(&body, ",\"detail\":");
-        buf_append_json(&body, slice_of(detail));
-    }
-    buf_append_char(&body, '}');
+    headers[n++] = (struct http_header){ SLICE("Cache-Control"), SLICE("no-store") };
     if (allow != NULL)
         headers[n++] = (struct http_header){ SLICE("Allow"), slice_of(allow) };
-    if (e->http == 401)
+    if (status == 401)
         headers[n++] = (struct http_header){ SLICE("WWW-Authenticate"), SLICE("Bearer") };
-    bytes = buf_rcbuf(&body);
+    buf_init(&text, PROBLEM_BYTES_MAX);
+    problem_append(&text, code, detail);
+    body = buf_rcbuf(&text);
     http_request_answer(r, &(struct http_answer){
-        .status = e->http, .content_type = "application/problem+json", .headers = headers,
-        .header_count = n, .body = bytes });
-    rcbuf_unref(bytes);
-    buf_deinit(&body);
+        .status = status, .content_type = PROBLEM_CONTENT_TYPE, .headers = headers,
+        .header_count = n, .body = body });
+    rcbuf_unref(body);
+    buf_deinit(&text);
 }
 
 /* --- who asks --- */
@@ -151,14 +126,39 @@ static enum error_code authenticate(const struct api *a, const struct route *rou
 
 /* --- what was sent --- */
 
-bool content_is_json(struct slice content_type)
+static struct slice trim(struct slice s)
 {
-    struct slice rest = content_type;
-    struct slice type = slice_cut(&rest, ';');
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+        s = slice_from(s, 1);
+    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
 
-    while (type.len > 0 && type.data[type.len - 1] == ' ')
-        type.len--;
-    return slice_is_nocase(type, "application/json");
+/* JSON is UTF-8 (RFC 8259 §8.1): a charset may say so, and nothing else. */
+static bool parameter_is_fine(struct slice parameter)
+{
+    struct slice value = parameter;
+    struct slice name = slice_cut(&value, '=');
+
+    return !slice_is_nocase(trim(name), "charset") || slice_is_nocase(value, "utf-8") ||
+           slice_is_nocase(value, "\"utf-8\"");
+}
+
+bool content_is_json(const struct http_request *r)
+{
+    struct slice rest = http_request_header(r, "Content-Type");
+    struct slice coding = http_request_header(r, "Content-Encoding");
+
+    if (coding.len > 0 && !slice_is_nocase(coding, "identity"))
+        return false;
+    if (!slice_is_nocase(trim(slice_cut(&rest, ';')), "application/json"))
+        return false;
+    while (rest.len > 0) {
+        if (!parameter_is_fine(trim(slice_cut(&rest, ';'))))
+            return false;
+    }
+    return true;
 }
 
 /* Parse the body. Returns ERROR_COUNT, or what is wrong with it. */
@@ -169,7 +169,7 @@ static enum error_code read_body(struct call *c, struct buf *why)
     if (http_request_header(r, "Content-Length").data == NULL &&
         http_request_header(r, "Transfer-Encoding").data == NULL)
         return ERROR_LENGTH;
-    if (!content_is_json(http_request_header(r, "Content-Type")))
+    if (!content_is_json(r))
         return ERROR_MEDIA_TYPE;
     c->body = json_parse(http_request_body(r), why);
     if (c->body == NULL)
@@ -199,16 +199,10 @@ static void call_begin(struct call *c)
     buf_deinit(&why);
 }
 
-static void on_request(struct http_request *r, void *arg)
+static struct call *call_new(struct api *a, struct http_request *r)
 {
-    struct api         *a = arg;
-    struct call        *c;
-    const struct route *route;
-    struct buf          allow;
-    bool                is_known;
-    enum error_code     problem;
+    struct call *c = mem_new(struct call);
 
-    c = mem_new(struct call);
     c->api = a;
     c->parts = &a->parts;
     c->request = r;
@@ -216,15 +210,50 @@ static void on_request(struct http_request *r, void *arg)
     buf_init(&c->text, CALL_ANSWER_MAX);
     task_init(&c->task);
     a->calls++;
+    return c;
+}
+
+/* What a path takes is no secret: browsers and proxies ask before anybody has signed in. */
+static void answer_options(struct http_request *r, const char *allow)
+{
+    struct http_header header = { SLICE("Allow"), slice_of(allow) };
+
+    http_request_answer(r, &(struct http_answer){ .status = 204, .headers = &header,
+                                                  .header_count = 1 });
+}
+
+/* No row takes this method there. */
+static void answer_no_route(struct http_request *r, bool is_known, const char *allow)
+{
+    bool is_question = http_request_method(r) == HTTP_OPTIONS;
+
+    if (is_question && (is_known || slice_is(http_request_path(r), "*")))
+        answer_options(r, allow);
+    else
+        request_problem(r, is_known ? ERROR_METHOD : ERROR_NOT_FOUND, NULL,
+                        is_known ? allow : NULL);
+}
+
+static void on_request(struct http_request *r, void *arg)
+{
+    struct api     *a = arg;
+    struct call    *c = call_new(a, r);
+    struct buf      allow;
+    bool            is_known;
+    enum error_code problem = ERROR_COUNT;
+
     buf_init(&allow, 256);
-    route = route_find(http_request_method(r), http_request_path(r), c->params, &is_known, &allow);
-    problem = route != NULL ? authenticate(a, route, r, &c->claims)
-                            : is_known ? ERROR_METHOD : ERROR_NOT_FOUND;
-    if (problem == ERROR_COUNT) {
-        c->route = route;
+    c->route = route_find(http_request_method(r), http_request_path(r), c->params, &is_known,
+                          &allow);
+    if (c->route != NULL)
+        problem = authenticate(a, c->route, r, &c->claims);
+    if (c->route != NULL && problem == ERROR_COUNT) {
         call_begin(c);
     } else {
-        request_problem(r, problem, NULL, problem == ERROR_METHOD ? allow.data : NULL);
+        if (c->route == NULL)
+            answer_no_route(r, is_known, allow.data != NULL ? allow.data : "");
+        else
+            request_problem(r, problem, NULL, NULL);
         call_free(c);
     }
     buf_deinit(&allow);
@@ -261,6 +290,19 @@ static void on_head(struct http_request *r, void *arg)
         request_problem(r, ERROR_TOO_LARGE, NULL, NULL);
 }
 
+/* What never became a request is told in the same words. */
+static void on_refusal(int status, struct http_answer *out, void *arg)
+{
+    struct buf text;
+
+    (void)arg;
+    buf_init(&text, PROBLEM_BYTES_MAX);
+    problem_append(&text, problem_of_refusal(status), NULL);
+    out->content_type = PROBLEM_CONTENT_TYPE;
+    out->body = buf_rcbuf(&text);
+    buf_deinit(&text);
+}
+
 static void on_metrics(struct http_request *r, void *arg)
 {
     struct api *a = arg;
@@ -281,7 +323,8 @@ static void on_metrics(struct http_request *r, void *arg)
 }
 
 static const struct http_server_handlers HANDLERS = { .on_head = on_head,
-                                                      .on_request = on_request };
+                                                      .on_request = on_request,
+                                                      .on_refusal = on_refusal };
 static const struct http_server_handlers METRICS_HANDLERS = { .on_request = on_metrics };
 
 static double read_calls(void *arg)

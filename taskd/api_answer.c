@@ -3,7 +3,6 @@
  *
  * Every answer is put together in c->text and leaves through call_finish: there a keyed call's
  * answer is kept before it is sent. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +11,14 @@
 #include "common/err.h"
 #include "common/mem.h"
 #include "common/utf8.h"
+#include "proto/problem.h"
 #include "taskd/api_call.h"
 #include "taskd/messages.h"
 
 #define QUERY_BYTES_MAX 1024
+#define DIGITS_MAX      18                     /* of a number that cannot overflow */
 
 static const char JSON_TYPE[] = "application/json";
-static const char PROBLEM_TYPE[] = "application/problem+json";
 
 static void call_finish(struct call *c, int status, const char *content_type)
 {
@@ -52,25 +52,12 @@ void call_answer_empty(struct call *c, int status)
     call_finish(c, status, NULL);
 }
 
-static void problem_begin(struct buf *b, enum error_code code, const char *detail)
-{
-    const struct error_spec *e = error_spec(code);
-
-    buf_printf(b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\"",
-               e->text, e->http, e->code);
-    if (detail != NULL && detail[0] != '\0') {
-        buf_append_text(b, ",\"detail\":");
-        buf_append_json(b, slice_of(detail));
-    }
-}
-
 void call_problem(struct call *c, enum error_code code, const char *detail)
 {
     buf_reset(&c->text);
     c->location[0] = '\0';
-    problem_begin(&c->text, code, detail);
-    buf_append_char(&c->text, '}');
-    call_finish(c, error_spec(code)->http, PROBLEM_TYPE);
+    problem_append(&c->text, code, detail);
+    call_finish(c, error_spec(code)->http, PROBLEM_CONTENT_TYPE);
 }
 
 void call_problem_task(struct call *c, enum error_code code, const char *detail)
@@ -78,13 +65,13 @@ void call_problem_task(struct call *c, enum error_code code, const char *detail)
     struct buf b;
 
     buf_init(&b, CALL_ANSWER_MAX);
-    problem_begin(&b, code, detail);
+    problem_begin(&b, error_spec(code)->http, code, detail);
     buf_append_text(&b, ",\"task\":");
     buf_append_slice(&b, buf_peek(&c->text));
     buf_append_char(&b, '}');
     buf_deinit(&c->text);
     c->text = b;
-    call_finish(c, error_spec(code)->http, PROBLEM_TYPE);
+    call_finish(c, error_spec(code)->http, PROBLEM_CONTENT_TYPE);
 }
 
 void call_failed(struct call *c, int err)
@@ -134,21 +121,48 @@ bool call_query(struct call *c, const char *name, size_t slot, const char **out)
     return err == 0 || err == ERR_NOT_FOUND;
 }
 
+/* Digits and nothing else: strtoll() alone would take blanks and signs, too. */
+static bool read_digits(struct slice text, int64_t *out)
+{
+    int64_t n = 0;
+
+    if (text.len == 0 || text.len > DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        n = n * 10 + (text.data[i] - '0');
+    }
+    *out = n;
+    return true;
+}
+
 bool call_query_int(struct call *c, const char *name, int64_t from, int64_t to, int64_t *out)
 {
     const char *text;
-    char       *end;
-    long long   n;
+    int64_t     n;
     bool        is_sound = call_query(c, name, 3, &text);
 
     if (!is_sound || text == NULL)
         return is_sound;
-    errno = 0;
-    n = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || n < from || n > to)
+    if (!read_digits(slice_of(text), &n) || n < from || n > to)
         return false;
     *out = n;
     return true;
+}
+
+int64_t tag_seq(struct slice tag)
+{
+    int64_t seq;
+
+    if (slice_starts(tag, "W/"))
+        tag = slice_from(tag, 2);
+    if (tag.len < 2 || tag.data[0] != '"' || tag.data[tag.len - 1] != '"')
+        return 0;
+    tag = slice_make(tag.data + 1, tag.len - 2);
+    if (memchr(tag.data, '"', tag.len) != NULL)
+        return 0;
+    return read_digits(tag, &seq) && seq > 0 && tag.data[0] != '0' ? seq : INT64_MAX;
 }
 
 /* A cursor is opaque: base64url of "<c|u>.<time>.<id>". */
@@ -178,12 +192,11 @@ int cursor_read(const char *text, enum store_sort sort, int64_t *out_time, char 
     rest = buf_peek(&plain);
     kind = slice_cut(&rest, '.');
     when = slice_cut(&rest, '.');
-    if (err != 0 || !slice_is(kind, sort == STORE_BY_CREATED ? "c" : "u") || when.len == 0 ||
-        when.len > 15 || !task_id_is_valid(rest)) {
+    if (err != 0 || !slice_is(kind, sort == STORE_BY_CREATED ? "c" : "u") ||
+        !read_digits(when, out_time) || !task_id_is_valid(rest)) {
         buf_deinit(&plain);
         return ERR_INVALID;
     }
-    *out_time = strtoll(when.data, NULL, 10);
     memcpy(id, rest.data, TASK_ID_LEN);
     id[TASK_ID_LEN] = '\0';
     buf_deinit(&plain);

@@ -48,6 +48,7 @@ struct call {
     /* Idempotency-Key: its record, and what it makes an act's key */
     char                 record[65], fingerprint[65];
     char                *act_key;              /* "" where the request has none */
+    bool                 is_repeat;            /* another with this key is under way */
 
     /* what handlers keep from step to step */
     json_t              *answer;
@@ -66,7 +67,7 @@ struct call {
 const struct route *route_rows(size_t *count);
 
 /* Find the row for `path` and `method`: fills `params` (decoded). NULL: `*out_known` says
- * whether the path is there with another method, and `allow` which ("GET, HEAD"). */
+ * whether the path is there with another method, and `allow` which ("GET, HEAD, OPTIONS"). */
 const struct route *route_find(enum http_method method, struct slice path,
                                char params[CALL_PARAMS_MAX][CALL_PARAM_SIZE], bool *out_known,
                                struct buf *allow);
@@ -93,8 +94,12 @@ void call_failed(struct call *c, int err);
 void request_problem(struct http_request *r, enum error_code code, const char *detail,
                      const char *allow);
 
-/* The one place where an answer leaves, with c->text as its body (api.c). */
+/* The one place where an answer leaves, with c->text as its body (api_send.c). `content_type`
+ * lives for ever. */
 void call_send(struct call *c, int status, const char *content_type);
+
+/* Its end, for api.c and api_send.c alone. */
+void call_free(struct call *c);
 
 /* --- Idempotency-Key (api_idempotency.c) --- */
 
@@ -116,6 +121,10 @@ bool call_query(struct call *c, const char *name, size_t slot, const char **out)
  * none from `from` to `to`. */
 bool call_query_int(struct call *c, const char *name, int64_t from, int64_t to, int64_t *out);
 
+/* The seq that an entity tag names: "7" or W/"7" (a proxy that compresses makes tags weak).
+ * INT64_MAX for one that is none of ours, 0 where it is no entity tag. */
+int64_t tag_seq(struct slice tag);
+
 /* The list row of a task as the wire has it, seq second. New reference. */
 json_t *row_of(const struct task *t);
 
@@ -132,8 +141,8 @@ int cursor_read(const char *text, enum store_sort sort, int64_t *out_time, char 
  * `then` with 0, or what the store answered: at once where all its events are at hand. */
 void call_render_state(struct call *c, void (*then)(struct call *c, int err));
 
-/* Is it application/json, whatever its parameters? */
-bool content_is_json(struct slice content_type);
+/* Is its body said to be JSON, in UTF-8 and not compressed? */
+bool content_is_json(const struct http_request *r);
 
 /* --- handlers, by file --- */
 void on_task_create(struct call *c);           /* api_tasks.c */

@@ -9,8 +9,9 @@
  * send it again under the same key. If taskd dies between effect and record, the repeat is
  * recognised further down: a created task by its id, which is made from the key, and an act by
  * its own key in the task's timeline. Such requests need not be kept apart: a second one that
- * comes while the first is under way runs, too. Others are asked to come back, until the "under
- * way" expires within a minute. */
+ * comes while the first is under way runs, too; where it comes to nothing, the record is not
+ * its own to drop. Others are asked to come back, until the "under way" expires within a
+ * minute. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,7 @@ static void answer_again(struct call *c, const char *json)
     if (status == 0 && (c->route->flags & ROUTE_SAFE_TWICE) && fingerprint != NULL &&
         strcmp(fingerprint, c->fingerprint) == 0) {
         json_decref(kept);
+        c->is_repeat = true;
         c->route->handle(c);
         return;
     }
@@ -179,10 +181,15 @@ void call_keep(struct call *c, int status, const char *content_type)
 {
     bool         is_done = status >= 200 && status < 300;
     bool         for_ever = (c->route->flags & ROUTE_KEYED_FOR_EVER) != 0;
-    struct keep *k = mem_new(struct keep);
+    struct keep *k;
     char        *json;
     int          err;
 
+    if (!is_done && c->is_repeat) {
+        call_send(c, status, content_type);
+        return;
+    }
+    k = mem_new(struct keep);
     *k = (struct keep){ .call = c, .status = status, .content_type = content_type };
     if (is_done) {
         json = kept_json(c, status);

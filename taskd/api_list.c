@@ -111,8 +111,8 @@ static bool read_bool(struct call *c, const char *name, int *out)
     return true;
 }
 
-/* Who made them: `creator` is a sub, `mine` is one's own. */
-static bool read_creator(struct call *c)
+/* Who made them: `creator` is a sub, `mine` is one's own; nobody made both mine and another's. */
+static bool read_creator(struct call *c, bool *out_is_empty)
 {
     int mine = 0;
 
@@ -121,9 +121,11 @@ static bool read_creator(struct call *c)
         return false;
     if (c->query.creator != NULL && !jwt_id_is_valid(slice_of(c->query.creator)))
         return false;
-    if (mine == 1 && c->query.creator == NULL)
+    *out_is_empty = mine == 1 && c->query.creator != NULL &&
+                    strcmp(c->query.creator, c->claims.sub) != 0;
+    if (mine == 1)
         c->query.creator = c->claims.sub;
-    return mine != 1 || strcmp(c->query.creator, c->claims.sub) == 0;
+    return true;
 }
 
 static bool read_status(struct call *c)
@@ -166,14 +168,19 @@ static bool read_order(struct call *c, char cursor_id[TASK_ID_LEN + 1])
 void on_task_list(struct call *c)
 {
     char cursor_id[TASK_ID_LEN + 1];
+    bool is_empty = false;
     int  err;
 
     c->query = (struct store_query){ .org = c->claims.org, .sub = c->claims.sub,
                                      .scope = STORE_SCOPE_VISIBLE, .status = -1, .active = -1 };
-    if (!read_status(c) || !read_creator(c) || !read_bool(c, "active", &c->query.active) ||
+    if (!read_status(c) || !read_creator(c, &is_empty) || !read_bool(c, "active", &c->query.active) ||
         !read_order(c, cursor_id) || !call_query(c, "q", SLOT_OTHER, &c->query.words) ||
         (c->query.words != NULL && utf8_length(slice_of(c->query.words)) > WORDS_CHARS_MAX)) {
         call_problem(c, ERROR_INVALID, "A query parameter is not one of its values");
+        return;
+    }
+    if (is_empty) {
+        on_listed(0, NULL, 0, false, c);
         return;
     }
     err = store_list(c->parts->store, &c->query, on_listed, c);

@@ -2,7 +2,8 @@
  *
  * Patterns and paths are walked segment by segment; a ':' segment takes any text that decodes
  * to something short without control characters. A few dozen rows are searched in order: a
- * request costs a thousand times more elsewhere. HEAD is answered by GET's row. */
+ * request costs a thousand times more elsewhere. HEAD is answered by GET's row; OPTIONS, by
+ * what is allowed (api.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -127,5 +128,7 @@ const struct route *route_find(enum http_method method, struct slice path,
         if (r->method == HTTP_GET)
             allow_add(allow, "HEAD");
     }
+    if (*out_known)
+        allow_add(allow, "OPTIONS");
     return NULL;
 }

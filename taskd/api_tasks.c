@@ -3,7 +3,6 @@
  * What a request wants is checked by the registry's rows, then acted on through tasks.c like
  * any other input; what came of it is one table away from the answer. What one may not see
  * is told apart from what is not there in nothing but the log. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "taskd/api_call.h"
 
 #define OBJECT_ID_BYTES 12
+#define IF_MATCH_HELP   "If-Match must be one entity tag, as ETag gave it"
 
 /* --- create --- */
 
@@ -111,10 +111,29 @@ static void on_state(struct call *c, int err)
         call_answer_text(c, 200, "application/json");
 }
 
+/* Does If-None-Match name this seq (RFC 9110 §13.1.2)? */
+static bool is_known(const struct call *c, int64_t seq)
+{
+    struct slice list = http_request_header(c->request, "If-None-Match");
+
+    if (slice_is(list, "*"))
+        return true;
+    while (list.len > 0) {
+        struct slice tag = slice_cut(&list, ',');
+
+        while (tag.len > 0 && (tag.data[0] == ' ' || tag.data[0] == '\t'))
+            tag = slice_from(tag, 1);
+        while (tag.len > 0 && (tag.data[tag.len - 1] == ' ' || tag.data[tag.len - 1] == '\t'))
+            tag.len--;
+        if (tag_seq(tag) == seq)
+            return true;
+    }
+    return false;
+}
+
 static void on_got(int err, const struct task *task, void *arg)
 {
     struct call *c = arg;
-    struct slice known = http_request_header(c->request, "If-None-Match");
 
     if (err != 0) {
         call_failed(c, err);
@@ -125,7 +144,7 @@ static void on_got(int err, const struct task *task, void *arg)
         return;
     }
     snprintf(c->etag, sizeof(c->etag), "\"%lld\"", (long long)task->seq);
-    if (slice_is(known, c->etag)) {
+    if (is_known(c, task->seq)) {
         call_answer_empty(c, 304);
         return;
     }
@@ -209,25 +228,19 @@ static void on_acted(enum act_outcome outcome, const struct task *task, const ch
     }
 }
 
-/* If-Match: "<seq>", or * for any. Returns ERROR_COUNT, or what is wrong. */
+/* If-Match: "<seq>", or * for any. Returns ERROR_COUNT, or what is wrong. A tag that is none
+ * of ours is met by no task. */
 static enum error_code read_if_match(const struct call *c, bool is_required, int64_t *out)
 {
     struct slice value = http_request_header(c->request, "If-Match");
-    char         text[CALL_ETAG_SIZE];
-    char        *end;
 
     *out = 0;
     if (value.data == NULL)
         return is_required ? ERROR_IF_MATCH : ERROR_COUNT;
     if (slice_is(value, "*"))
         return ERROR_COUNT;
-    if (value.len < 3 || value.len >= sizeof(text) || value.data[0] != '"' ||
-        value.data[value.len - 1] != '"')
-        return ERROR_BAD_REQUEST;
-    snprintf(text, sizeof(text), "%.*s", (int)value.len - 2, value.data + 1);
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    return *end == '\0' && errno == 0 && *out > 0 ? ERROR_COUNT : ERROR_BAD_REQUEST;
+    *out = tag_seq(value);
+    return *out != 0 ? ERROR_COUNT : ERROR_BAD_REQUEST;
 }
 
 static void act_on(struct call *c, enum input input, enum shape shape, bool needs_if_match)
@@ -243,7 +256,7 @@ static void act_on(struct call *c, enum input input, enum shape shape, bool need
     }
     problem = read_if_match(c, needs_if_match, &a.expected_seq);
     if (problem != ERROR_COUNT) {
-        call_problem(c, problem, NULL);
+        call_problem(c, problem, problem == ERROR_BAD_REQUEST ? IF_MATCH_HELP : NULL);
         return;
     }
     if (!body_passes(c, shape))

@@ -361,7 +361,7 @@ void on_webhook(struct call *c)
 {
     struct webhook *w;
 
-    if (!content_is_json(http_request_header(c->request, "Content-Type"))) {
+    if (!content_is_json(c->request)) {
         call_problem(c, ERROR_MEDIA_TYPE, "Choose application/json in the webhook's settings");
         return;
     }

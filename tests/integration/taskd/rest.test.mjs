@@ -123,7 +123,7 @@ test("requests that are none are refused in the order of what a stranger may lea
   assert.deepEqual(code(await call("GET", "/api/nothing", { token: null })), [404, "not_found"]);
   const wrong = await call("DELETE", "/api/tasks", { token: null });
   assert.deepEqual(code(wrong), [405, "method"]);
-  assert.equal(wrong.headers.get("allow"), "POST, GET, HEAD");
+  assert.equal(wrong.headers.get("allow"), "POST, GET, HEAD, OPTIONS");
   const stranger = await call("POST", "/api/tasks", { token: null, body: "nonsense" });
   assert.deepEqual(code(stranger), [401, "unauthorized"]);
   assert.equal(stranger.headers.get("www-authenticate"), "Bearer");
