@@ -21,8 +21,9 @@
 #include "gateway/link.h"
 #include "proto/keys.h"
 
-#define TICK_MS   50
-#define KEY_MAX   (ORG_NAME_MAX + 32)
+#define TICK_MS       50
+#define KEY_MAX       (ORG_NAME_MAX + 32)
+#define LISTENERS_MAX 4                        /* our own control channel, and everybody's */
 
 /* A format of keys.h with one %s, filled in. */
 #define key_of(o, format, out) snprintf((out), KEY_MAX, format, (o)->name)
@@ -39,6 +40,12 @@ struct org {
     UT_hash_handle hh;
 };
 
+struct listener {                              /* to a channel that is no org's */
+    char         *channel;
+    orgs_news_cb *cb;
+    void         *arg;
+};
+
 struct orgs {
     uv_loop_t     *loop;
     struct link   *link;
@@ -48,6 +55,8 @@ struct orgs {
     struct org    *table;
     struct list    ticking;                    /* feeds that want time */
     struct list    lingering;                  /* orgs nobody holds, in order of their end */
+    struct listener listeners[LISTENERS_MAX];
+    size_t         listener_count;
     struct metric *gaps, *resyncs, *repeats, *refused, *frames;
     bool           is_closing;
 };
@@ -79,12 +88,13 @@ static void moved(struct org *o)
 
 struct command {                               /* one command under way */
     struct org  *org;
-    uint32_t     ticket;
-    org_ask_cb  *cb;                           /* NULL: the feed asked */
+    uint64_t     ticket;
+    org_ask_cb  *cb;                           /* both NULL: the feed asked */
+    org_log_cb  *log_cb;
     void        *arg;
 };
 
-static struct command *command_new(struct org *o, uint32_t ticket)
+static struct command *command_new(struct org *o, uint64_t ticket)
 {
     struct command *c = mem_new(struct command);
 
@@ -146,26 +156,49 @@ static void on_log(int err, const struct redis_reply *reply, void *arg)
         count = FEED_LOG_BATCH;
     for (size_t i = 0; i < count; i++)
         texts[i] = entry_text(redis_reply_at(reply, i));
-    if (!o->orgs->is_closing) {
-        feed_log(&o->feed, c->ticket, err, texts, err == 0 ? count : 0, now_ms(o->orgs));
+    if (err != 0)
+        count = 0;
+    if (!o->orgs->is_closing && c->log_cb != NULL) {
+        c->log_cb(o, err, texts, count, c->ticket, c->arg);
+    } else if (!o->orgs->is_closing) {
+        feed_log(&o->feed, (uint32_t)c->ticket, err, texts, count, now_ms(o->orgs));
         moved(o);
     }
     command_done(c);
+}
+
+static int log_read(struct command *c, uint64_t from)
+{
+    char key[KEY_MAX], start[32], count[16];
+
+    key_of(c->org, KEY_LOG_FORMAT, key);
+    snprintf(start, sizeof(start), "%llu-0", (unsigned long long)from);
+    snprintf(count, sizeof(count), "%d", FEED_LOG_BATCH);
+    return redis_call(link_redis(c->org->orgs->link), on_log, c, "XRANGE", key, start, "+",
+                      "COUNT", count, NULL);
+}
+
+int org_read_log(struct org *o, uint64_t from, org_log_cb *cb, uint64_t ticket, void *arg)
+{
+    struct command *c = command_new(o, ticket);
+    int             err;
+
+    c->log_cb = cb;
+    c->arg = arg;
+    err = log_read(c, from);
+    if (err != 0)
+        command_done(c);
+    return err;
 }
 
 static void on_read_log(uint64_t from, uint32_t ticket, void *arg)
 {
     struct org     *o = arg;
     struct command *c = command_new(o, ticket);
-    char            key[KEY_MAX], start[32], count[16];
     int             err;
 
     metric_inc(o->orgs->gaps);
-    key_of(o, KEY_LOG_FORMAT, key);
-    snprintf(start, sizeof(start), "%llu-0", (unsigned long long)from);
-    snprintf(count, sizeof(count), "%d", FEED_LOG_BATCH);
-    err = redis_call(link_redis(o->orgs->link), on_log, c, "XRANGE", key, start, "+", "COUNT",
-                     count, NULL);
+    err = log_read(c, from);
     if (err != 0) {
         feed_log(&o->feed, ticket, err, NULL, 0, now_ms(o->orgs));
         command_done(c);
@@ -196,12 +229,12 @@ static void on_position(int err, const struct redis_reply *reply, void *arg)
 
     if (!o->orgs->is_closing) {
         if (c->cb == NULL) {
-            feed_position(&o->feed, c->ticket, err, at, now_ms(o->orgs));
+            feed_position(&o->feed, (uint32_t)c->ticket, err, at, now_ms(o->orgs));
             moved(o);
         } else {
             if (err == 0)
                 org_expect(o, at);
-            c->cb(o, err, at, c->ticket, c->arg);
+            c->cb(o, err, at, (uint32_t)c->ticket, c->arg);
         }
     }
     command_done(c);
@@ -267,13 +300,25 @@ static struct org *org_of_channel(struct orgs *orgs, struct slice channel)
     return o;
 }
 
+static const struct listener *listener_of_channel(const struct orgs *orgs, struct slice channel)
+{
+    for (size_t i = 0; i < orgs->listener_count; i++) {
+        if (slice_is(channel, orgs->listeners[i].channel))
+            return &orgs->listeners[i];
+    }
+    return NULL;
+}
+
 static void on_message(struct link *l, struct slice channel, struct slice message, void *arg)
 {
-    struct orgs *orgs = arg;
-    struct org  *o = org_of_channel(orgs, channel);
-    uint64_t     repeats;
+    struct orgs           *orgs = arg;
+    const struct listener *listener = listener_of_channel(orgs, channel);
+    struct org            *o = listener == NULL ? org_of_channel(orgs, channel) : NULL;
+    uint64_t               repeats;
 
     (void)l;
+    if (listener != NULL)
+        listener->cb(message, listener->arg);
     if (o == NULL)
         return;
     repeats = o->feed.repeats;
@@ -291,7 +336,7 @@ static void on_subscribed(struct link *l, struct slice channel, void *arg)
     struct org *o = org_of_channel(arg, channel);
 
     (void)l;
-    if (o != NULL) {
+    if (o != NULL && listener_of_channel(arg, channel) == NULL) {
         feed_subscribed(&o->feed);
         moved(o);
     }
@@ -460,9 +505,21 @@ struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
     return orgs;
 }
 
+void orgs_listen(struct orgs *orgs, struct slice channel, orgs_news_cb *cb, void *arg)
+{
+    assert(orgs->listener_count < LISTENERS_MAX);
+    orgs->listeners[orgs->listener_count++] =
+        (struct listener){ mem_strndup(channel.data, channel.len), cb, arg };
+    link_subscribe(orgs->link, channel);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct orgs *orgs = handle->data;
+
+    for (size_t i = 0; i < orgs->listener_count; i++)
+        free(orgs->listeners[i].channel);
+    free(orgs);
 }
 
 void orgs_close(struct orgs *orgs)

@@ -43,6 +43,12 @@ void orgs_close(struct orgs *orgs);
 
 /* Subscriber and link are up, and canaries come back. */
 bool orgs_is_healthy(const struct orgs *orgs);
+
+/* Hear a channel that is no org's, for as long as `orgs` lives. A few of them. Messages that are
+ * published while the subscriber is down are missed. */
+typedef void orgs_news_cb(struct slice message, void *arg);
+void orgs_listen(struct orgs *orgs, struct slice channel, orgs_news_cb *cb, void *arg);
+
 struct redis *orgs_redis(const struct orgs *orgs);   /* the first server's link: sessions, control */
 
 /* The org of that name (a valid org of SPEC I3, or "~sub"); never NULL. */
@@ -59,6 +65,12 @@ void            org_expect(struct org *o, struct position at);  /* as feed_expec
  * reference. err: 0 or ERR_REDIS and the like. Returns 0, or an error and cb never runs. */
 typedef void org_ask_cb(struct org *o, int err, struct position at, uint32_t ticket, void *arg);
 int org_ask(struct org *o, org_ask_cb *cb, uint32_t ticket, void *arg);
+
+/* Asks for the org's log from number `from` on, FEED_LOG_BATCH entries at most. As org_ask; the
+ * texts are lent during the call. */
+typedef void org_log_cb(struct org *o, int err, const struct slice *texts, size_t count,
+                        uint64_t ticket, void *arg);
+int org_read_log(struct org *o, uint64_t from, org_log_cb *cb, uint64_t ticket, void *arg);
 
 /* Who wants to hear of every move (source.c): a list of their nodes, kept by them. */
 struct list *org_followers(struct org *o);

@@ -51,6 +51,7 @@ struct offset {
     uint32_t        k;                         /* 0: none */
 };
 #define OFFSET_TEXT_SIZE 64
+#define OFFSET_LINE_ALL  999                   /* behind every line of its envelope: a snapshot's */
 int  offset_parse(struct slice text, struct offset *out);
 void offset_format(const struct offset *o, char out[OFFSET_TEXT_SIZE]);
 

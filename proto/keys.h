@@ -50,8 +50,14 @@
 #define KEY_REPLICA_FORMAT      "tasks:replica:%s"
 #define REPLICA_TTL_S           10
 
-/* Hash with TTL: a recoverable session by its pid. */
+/* Hash with TTL: a recoverable session by its pid (internal.md, "Sessions"). While its socket
+ * lives the owner renews it; from its end, or from its owner's, two minutes are left at least. */
 #define KEY_SESSION_FORMAT      "tasks:session:%s"
 #define SESSION_TTL_S           120
+#define SESSION_RENEW_S         30
+
+/* Pub/sub channel: what concerns one gateway; `drop <owner>` ends a socket whose session was
+ * taken over elsewhere. */
+#define KEY_GATEWAY_FORMAT      "tasks:gateway:%s"
 
 #endif
