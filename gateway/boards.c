@@ -271,6 +271,10 @@ static void waiter_serve(struct board *b, struct wait *w, const struct dash_part
 
     if (own == NULL)
         mine.rev = 0;                          /* the page's counts are not theirs */
+    if (w->request == NULL && boards_has(p)) {
+        wait_end(w, OUTCOME_OK);               /* taken out, and back by a join of its own */
+        return;
+    }
     if (!rooms_join(b, p)) {
         wait_end(w, ERROR_ROOM_LIMIT);
         return;
@@ -312,42 +316,85 @@ static uint64_t seq_in(const struct source *s, struct slice task, uint64_t shown
     return shown;
 }
 
-/* Is a part as new as what the rooms have been told? If so, it is what they know from now on. */
-static bool is_present(struct board *b, const struct source *s, const struct dash_part *part)
+enum age { AGE_STALE, AGE_PRESENT, AGE_AHEAD };
+
+/* How a part stands to what the rooms have been told. Ahead: it shows what is stored and about
+ * to be published. */
+static enum age age_of(const struct board *b, const struct source *s, const struct dash_part *part)
 {
     struct slice rest = part->pairs, task;
+    enum age     age = AGE_PRESENT;
     uint64_t     shown;
 
     while (dash_next_pair(&rest, &task, &shown)) {
         uint64_t told = seen_get(&b->seen, task);
 
         if (told > shown && told > seq_in(s, task, shown))
-            return false;
+            return AGE_STALE;
+        if (shown > told)
+            age = AGE_AHEAD;
     }
-    rest = part->pairs;
-    while (dash_next_pair(&rest, &task, &shown))
-        seen_put(&b->seen, task, shown);
-    return true;
+    return age;
 }
 
-static void on_page_ready(struct source *s, void *arg)
+static void member_take_out(struct sio_socket *s, void *arg)
+{
+    struct board *b = arg;
+    struct peer  *p = sio_socket_data(s);
+    struct wait  *w;
+
+    if (p == NULL)
+        return;
+    rooms_leave(p);
+    w = wait_new(p, NULL, (struct slice){ NULL, 0 });
+    list_append(&b->waiters, &w->in_source);
+}
+
+enum use { USE_NOW, USE_LATER, USE_NEVER };
+
+/* May a part be shown? `room`: those who are there must be where it is. `fallen`: who waits
+ * for it. */
+static enum use part_look(struct board *b, struct source *s, struct dash_part *part,
+                          struct list *waiters, struct slice room, bool is_last)
+{
+    struct slice rest, task;
+    uint64_t     shown;
+    enum age     age;
+
+    if (dash_parse(rcbuf_slice(s->join.snapshot), part) != 0) {
+        log_error("snapshot-refused", LOG_TEXT("org", b->org));
+        source_reset(s);
+        if (waiters_fail(waiters, ERROR_INTERNAL))
+            source_retry(s, RETRY_MS);
+        return USE_NEVER;
+    }
+    age = age_of(b, s, part);
+    if (age == AGE_STALE) {
+        source_stale(s);
+        return USE_NEVER;
+    }
+    if (age == AGE_AHEAD && sio_room_size(b->all->lines->ns, room) > 0) {
+        if (!is_last)
+            return USE_LATER;
+        sio_each_member(b->all->lines->ns, room, member_take_out, b);   /* they missed it */
+    }
+    for (rest = part->pairs; dash_next_pair(&rest, &task, &shown);)
+        seen_put(&b->seen, task, shown);
+    return USE_NOW;
+}
+
+static bool on_page_ready(struct source *s, bool is_last, void *arg)
 {
     struct board    *b = arg;
     struct dash_part page;
     struct list      waiters = LIST_INIT(waiters);
     struct list     *node;
+    char             room[ROOM_MAX];
+    enum use         use = part_look(b, s, &page, &b->waiters, room_dash(room, slice_of(b->org)),
+                                     is_last);
 
-    if (dash_parse(rcbuf_slice(s->join.snapshot), &page) != 0) {
-        log_error("snapshot-refused", LOG_TEXT("org", b->org));
-        source_reset(s);
-        if (waiters_fail(&b->waiters, ERROR_INTERNAL))
-            source_retry(s, RETRY_MS);
-        return;
-    }
-    if (!is_present(b, s, &page)) {
-        source_stale(s);
-        return;
-    }
+    if (use != USE_NOW)
+        return use == USE_NEVER;
     list_splice(&waiters, &b->waiters);
     while ((node = list_take_first(&waiters)) != NULL) {
         struct wait *w = container_of(node, struct wait, in_source);
@@ -361,34 +408,30 @@ static void on_page_ready(struct source *s, void *arg)
         list_append(&o->waiters, &w->in_source);
         source_want(&o->source);
     }
+    return true;
 }
 
-static void on_own_ready(struct source *s, void *arg)
+static bool on_own_ready(struct source *s, bool is_last, void *arg)
 {
     struct own      *o = arg;
     struct board    *b = o->board;
     struct dash_part page, own;
     struct list     *node;
+    char             room[ROOM_MAX];
+    enum use         use = part_look(b, s, &own, &o->waiters,
+                                     room_mine(room, slice_of(b->org), slice_of(o->sub)), is_last);
 
-    if (dash_parse(rcbuf_slice(s->join.snapshot), &own) != 0) {
-        log_error("snapshot-refused", LOG_TEXT("org", b->org));
-        source_reset(s);
-        if (waiters_fail(&o->waiters, ERROR_INTERNAL))
-            source_retry(s, RETRY_MS);
-        return;
-    }
-    if (!is_present(b, s, &own)) {
-        source_stale(s);
-        return;
-    }
-    if (b->page.join.state != JOIN_READY ||
-        dash_parse(rcbuf_slice(b->page.join.snapshot), &page) != 0) {
+    if (use != USE_NOW)
+        return use == USE_NEVER;
+    if (b->page.join.state == JOIN_READY && list_is_empty(&b->waiters) &&
+        dash_parse(rcbuf_slice(b->page.join.snapshot), &page) == 0) {
+        while ((node = list_take_first(&o->waiters)) != NULL)
+            waiter_serve(b, container_of(node, struct wait, in_source), &page, &own, s);
+    } else {
         list_splice(&b->waiters, &o->waiters);
         source_want(&b->page);
-        return;
     }
-    while ((node = list_take_first(&o->waiters)) != NULL)
-        waiter_serve(b, container_of(node, struct wait, in_source), &page, &own, s);
+    return true;
 }
 
 static void on_page_failed(struct source *s, int err, void *arg)
@@ -485,19 +528,6 @@ static bool changes_privacy(const struct frame *f)
             return true;
     }
     return false;
-}
-
-static void member_take_out(struct sio_socket *s, void *arg)
-{
-    struct board *b = arg;
-    struct peer  *p = sio_socket_data(s);
-    struct wait  *w;
-
-    if (p == NULL)
-        return;
-    rooms_leave(p);
-    w = wait_new(p, NULL, (struct slice){ NULL, 0 });
-    list_append(&b->waiters, &w->in_source);
 }
 
 void boards_resync(struct boards *bs, struct org *o)

@@ -62,10 +62,14 @@ static void fail(struct join *j, int err)
         j->handlers->failed(err, j->arg);
 }
 
-static void serve(struct join *j)
+/* Returns false where who waits has to wait on. */
+static bool serve(struct join *j, bool is_last)
 {
     j->is_wanted = false;
-    j->handlers->ready(j->arg);
+    if (j->handlers->ready(is_last, j->arg))
+        return true;
+    j->is_wanted = true;
+    return false;
 }
 
 /* May the kept snapshot, with the frames since, serve one more? One that nothing came after
@@ -86,7 +90,7 @@ void join_want(struct join *j, uint64_t now_ms)
         j->fetches = 0;
     }
     if (is_good(j, now_ms)) {
-        serve(j);
+        (void)serve(j, true);                  /* frames have kept it where the room is */
     } else if (j->state == JOIN_IDLE || j->state == JOIN_READY) {
         j->tries = 0;
         j->fetches++;
@@ -143,10 +147,14 @@ void join_reset(struct join *j)
 static void look_at_fence(struct join *j, uint64_t now_ms)
 {
     if (position_reached(j->feed_at, j->fence)) {
+        if (j->ahead_until_ms == 0)
+            j->ahead_until_ms = now_ms + JOIN_AHEAD_MS;
         j->state = JOIN_READY;
         j->taken_at_ms = now_ms;
-        if (j->is_wanted)
-            serve(j);
+        if (!j->is_wanted)
+            join_reset(j);                     /* nobody has looked whether it is ahead */
+        else if (!serve(j, now_ms >= j->ahead_until_ms))
+            j->state = JOIN_TRAILING;
     } else if (j->feed_at.epoch > j->fence.epoch) {
         join_stale(j, now_ms);                 /* made in a life that is over */
     }
@@ -208,6 +216,7 @@ void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, u
         return;
     }
     j->fence = at.number > j->at.number ? at : j->at;
+    j->ahead_until_ms = 0;
     j->state = JOIN_TRAILING;
     look_at_fence(j, now_ms);
 }
@@ -216,6 +225,8 @@ void join_tick(struct join *j, uint64_t now_ms)
 {
     if (j->state == JOIN_PAUSED && now_ms >= j->retry_at_ms)
         begin(j);
+    else if (j->state == JOIN_TRAILING)
+        look_at_fence(j, now_ms);
     else if (j->state == JOIN_READY && now_ms - j->taken_at_ms >= JOIN_KEPT_MS)
         join_reset(j);
 }

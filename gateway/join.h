@@ -11,8 +11,11 @@
  *    +--kept for JOIN_KEPT_MS, or dropped-- READY <----our position reached max(N, M)----+
  *
  * The fence M is the org's position after the snapshot was made: a snapshot may show more
- * than its own position N says, but nothing later than M. So at `ready` every member of the
- * room has been told whatever the snapshot shows, and who joins now is where they are.
+ * than its own position N says, and what of that was published has a number up to M. So at
+ * `ready` the members of the room have been told what the snapshot shows, and who joins now
+ * is where they are. One thing can still be ahead: a transition that is stored and about to be
+ * published. Whoever knows the room sees that, and says "not yet"; it is asked again when
+ * the feed moves, and a last time JOIN_AHEAD_MS later.
  *
  * Handlers run inside the calls; they may call join_want() and join_reset(). Orders carry a
  * ticket as in feed.h. Belongs to one thread. */
@@ -32,6 +35,7 @@
 #define JOIN_PAUSE_MS   50                     /* before asking again: doubled each time ... */
 #define JOIN_PAUSES     5                      /* ... so often, then the same */
 #define JOIN_TRIES_MAX  9                      /* in a row, some 4 s; then it has failed */
+#define JOIN_AHEAD_MS   1000                   /* what is about to be published may take so long */
 
 enum join_state {
     JOIN_IDLE, JOIN_WAITING, JOIN_FETCHING, JOIN_FENCING, JOIN_TRAILING, JOIN_READY, JOIN_PAUSED
@@ -42,8 +46,9 @@ struct join_handlers {
     void (*fetch)(uint32_t ticket, void *arg);
     /* Ask for the org's position of this moment; answer with join_fenced. */
     void (*fence)(uint32_t ticket, void *arg);
-    /* Somebody wanted it: here it is (join_snapshot, frames). Nobody wants it any more then. */
-    void (*ready)(void *arg);
+    /* Somebody wanted it: here it is (snapshot, at, frames). Returns false for "not yet",
+     * unless `is_last`; else nobody wants it any more. */
+    bool (*ready)(bool is_last, void *arg);
     /* It cannot be had: ERR_NOT_FOUND, or why not for JOIN_TRIES_MAX times. Nobody wants it
      * any more then. */
     void (*failed)(int err, void *arg);
@@ -64,6 +69,7 @@ struct join {
     uint32_t         ticket;
     unsigned         tries;
     uint64_t         taken_at_ms;
+    uint64_t         ahead_until_ms;           /* 0: nothing was ahead so far */
     uint64_t         second_began_ms;          /* of counting fetches */
     unsigned         fetches;                  /* in it */
     uint64_t         retry_at_ms;

@@ -116,11 +116,11 @@ static void on_fence(uint32_t ticket, void *arg)
     join_fenced(&s->join, ticket, err, (struct position){ 0, 0 }, now_ms(s));
 }
 
-static void on_ready(void *arg)
+static bool on_ready(bool is_last, void *arg)
 {
     struct source *s = arg;
 
-    s->handlers->ready(s, s->arg);
+    return s->handlers->ready(s, is_last, s->arg);
 }
 
 static void on_failed(int err, void *arg)

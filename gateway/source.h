@@ -30,7 +30,7 @@ struct source_handlers {
     /* Optional: look at what was fetched before it is used; false: it is not for here (the
        callee has moved the source, or forgotten it). `text` is lent. */
     bool (*fetched)(struct source *s, struct slice text, void *arg);
-    void (*ready)(struct source *s, void *arg);             /* as in join.h */
+    bool (*ready)(struct source *s, bool is_last, void *arg);   /* as in join.h */
     void (*failed)(struct source *s, int err, void *arg);   /* ERR_NOT_FOUND, or why */
     void (*idle)(struct source *s, void *arg);              /* nothing is kept, nothing goes on;
                                                                from the timer: may free it */

@@ -318,7 +318,7 @@ static bool on_fetched(struct source *s, struct slice text, void *arg)
     return false;
 }
 
-static void on_ready(struct source *s, void *arg)
+static bool on_ready(struct source *s, bool is_last, void *arg)
 {
     struct topic *t = arg;
     struct view   v;
@@ -329,19 +329,22 @@ static void on_ready(struct source *s, void *arg)
         log_error("snapshot-refused", LOG_TEXT("task", t->id));
         source_reset(s);
         waiters_end(t, ERROR_INTERNAL);
-        return;
+        return true;
     }
-    routing_learn(t, &v.snapshot.routing);
     if (has_members && t->told > v.final) {
         source_stale(s);                       /* of a taskd that lives in the past */
-        return;
+        return true;
     }
+    if (has_members && !t->is_lagging && t->told < v.final && !is_last)
+        return false;                          /* stored, and about to be published */
+    routing_learn(t, &v.snapshot.routing);
     if (has_members && (t->is_lagging || t->told != v.final))
         members_catch_up(t, &v);
     t->is_lagging = false;
     t->told = v.final;
     while ((node = list_take_first(&t->waiters)) != NULL)
         waiter_serve(t, container_of(node, struct wait, in_source), &v);
+    return true;
 }
 
 static void on_failed(struct source *s, int err, void *arg)

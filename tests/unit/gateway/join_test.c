@@ -21,6 +21,7 @@ struct world {
     int         fetches, fences, readies, failures, last_err;
     uint32_t    ticket;
     uint64_t    now;
+    bool        is_ahead;                      /* the room says "not yet" */
 };
 
 static void on_fetch(uint32_t ticket, void *arg)
@@ -39,9 +40,14 @@ static void on_fence(uint32_t ticket, void *arg)
     w->ticket = ticket;
 }
 
-static void on_ready(void *arg)
+static bool on_ready(bool is_last, void *arg)
 {
-    ((struct world *)arg)->readies++;
+    struct world *w = arg;
+
+    if (w->is_ahead && !is_last)
+        return false;
+    w->readies++;
+    return true;
 }
 
 static void on_failed(int err, void *arg)
@@ -322,6 +328,36 @@ static void an_answer_that_cannot_be_used_is_asked_for_again(void **state)
     assert_int_equal(w->last_err, ERR_REPLY);
 }
 
+static void what_is_about_to_be_published_is_waited_for_but_not_for_ever(void **state)
+{
+    struct world *w = *state;
+
+    w->is_ahead = true;
+    feed_at(w, E1, 1010);
+    join_want(&w->join, w->now);
+    fetched(w, E1, 1010);
+    fenced(w, E1, 1010);
+    assert_int_equal(w->readies, 0);
+    frame_comes(w, 1011);
+    assert_int_equal(w->readies, 0);
+    w->is_ahead = false;
+    frame_comes(w, 1012);                      /* that was it */
+    assert_int_equal(w->readies, 1);
+    assert_int_equal(w->join.frames.count, 2);
+
+    w->is_ahead = true;
+    w->now += JOIN_KEPT_MS;
+    join_want(&w->join, w->now);
+    fetched(w, E1, 1012);
+    fenced(w, E1, 1012);
+    w->now += JOIN_AHEAD_MS - 1;
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->readies, 1);
+    w->now++;
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->readies, 2);
+}
+
 static void a_redis_that_is_away_for_a_moment_fails_nobody(void **state)
 {
     struct world *w = *state;
@@ -362,7 +398,9 @@ struct sim {
     uint64_t      heard;
     int64_t       seq[20000];                  /* of the task, at org number E1 + i; 0: another task */
     int64_t       task_seq, snapshot_seq;
+    int64_t       told;                        /* by the room, as topics.c keeps it */
     uint64_t      snapshot_n;
+    bool          is_stored;                   /* task_seq + 1 is in the store, unpublished */
     bool          has_snapshot, has_fence, is_fetching, is_fencing;
     uint64_t      fence_n;
     struct person people[300];
@@ -399,7 +437,7 @@ static void tell(struct person *p, int64_t seq)
     p->last = seq;
 }
 
-static void sim_ready(void *arg)
+static bool sim_ready(bool is_last, void *arg)
 {
     struct sim *s = arg;
     int64_t     final = s->snapshot_seq;
@@ -409,6 +447,8 @@ static void sim_ready(void *arg)
 
         final = seq > final ? seq : final;
     }
+    if (s->waiting_from > 0 && s->people[0].last < final && !is_last)
+        return false;                          /* what is about to be published comes as an event */
     for (int p = 0; p < s->waiting_from; p++)
         assert_int_equal(s->people[p].last, final);    /* who comes in is where all are */
     for (int p = s->waiting_from; p < s->count; p++) {
@@ -420,6 +460,8 @@ static void sim_ready(void *arg)
         s->people[p].is_in = true;
     }
     s->waiting_from = s->count;
+    s->told = final;
+    return true;
 }
 
 static void sim_hear(struct sim *s)
@@ -430,12 +472,22 @@ static void sim_hear(struct sim *s)
     if (s->seq[s->heard - E1] != 0) {
         struct frame *f = frame_make(s->heard, s->seq[s->heard - E1]);
 
-        for (int p = 0; p < s->waiting_from; p++)
-            tell(&s->people[p], s->seq[s->heard - E1]);
+        if (s->seq[s->heard - E1] > s->told) {
+            for (int p = 0; p < s->waiting_from; p++)
+                tell(&s->people[p], s->seq[s->heard - E1]);
+            s->told = s->seq[s->heard - E1];
+        }
         join_frame(&s->w.join, f);
         frame_unref(f);
     }
     join_feed(&s->w.join, true, (struct position){ E1, s->heard }, s->w.now);
+}
+
+static void publish(struct sim *s)
+{
+    s->number++;
+    s->seq[s->number - E1] = ++s->task_seq;
+    s->is_stored = false;
 }
 
 static void sim_answer(struct sim *s)
@@ -443,11 +495,11 @@ static void sim_answer(struct sim *s)
     if (s->is_fetching && !s->has_snapshot) {
         s->snapshot_n = s->number;             /* position first, the store a moment later */
         s->has_snapshot = true;
-        if (dice(s, 2) == 0) {
-            s->number++;
-            s->seq[s->number - E1] = ++s->task_seq;
-        }
-        s->snapshot_seq = s->task_seq;
+        if (dice(s, 2) == 0)
+            publish(s);
+        /* The store may hold one more, which is published a moment after the answer left. */
+        s->is_stored = s->is_stored || dice(s, 4) == 0;
+        s->snapshot_seq = s->task_seq + (s->is_stored ? 1 : 0);
     } else if (s->is_fetching) {
         s->is_fetching = false;
         fetched(&s->w, E1, s->snapshot_n);
@@ -480,8 +532,10 @@ static void whoever_comes_in_hears_everything_once_and_in_order(void **state)
 
             s->w.now += dice(s, 20);
             if (d < 20 && s->number < E1 + 19990) {
-                s->number++;
-                s->seq[s->number - E1] = dice(s, 3) == 0 ? ++s->task_seq : 0;
+                if (s->is_stored || dice(s, 3) == 0)
+                    publish(s);
+                else
+                    s->number++;               /* another task's */
             } else if (d < 60) {
                 sim_hear(s);
             } else if (d < 85) {
@@ -494,6 +548,8 @@ static void whoever_comes_in_hears_everything_once_and_in_order(void **state)
             }
         }
         for (int i = 0; i < 20000; i++) {
+            if (s->is_stored && s->number < E1 + 19999)
+                publish(s);
             sim_hear(s);
             sim_answer(s);
         }
@@ -522,6 +578,7 @@ int main(void)
         T(a_snapshot_of_another_life_is_asked_for_again),
         T(a_failure_is_told_once_and_only_to_who_waits),
         T(an_answer_that_cannot_be_used_is_asked_for_again),
+        T(what_is_about_to_be_published_is_waited_for_but_not_for_ever),
         T(a_redis_that_is_away_for_a_moment_fails_nobody),
         T(too_many_frames_since_mean_a_newer_snapshot),
         T(whoever_comes_in_hears_everything_once_and_in_order),
