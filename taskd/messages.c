@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "proto/shapes.h"
+#include "taskd/notify.h"
 
 #define REASON_PRIVATE "The task is private now"
 
@@ -139,6 +140,19 @@ static void tell_dashboards(const struct telling *t, bool turned_private)
     tell(t, address, SHAPE_DASHBOARD_TASK_LIST_UPDATED);
 }
 
+static void tell_creator(const struct telling *t)
+{
+    struct notify_event e = { .task = t->task, .event = t->event, .row = t->row,
+                              .facts = t->facts, .payload = t->payload };
+    json_t             *news = notify_of(&e);
+    char                address[NOTIFY_ADDRESS_SIZE];
+
+    if (news == NULL)
+        return;
+    notify_address(t->task, address);
+    say(t, address, SHAPE_USER_NOTIFICATION, news);
+}
+
 int messages_build(const struct task *task, const struct event *e, struct buf *out)
 {
     struct telling t;
@@ -152,6 +166,7 @@ int messages_build(const struct task *task, const struct event *e, struct buf *o
         tell_evicted(&t);
     tell_room(&t);
     tell_dashboards(&t, turned_private);
+    tell_creator(&t);
     telling_deinit(&t);
     return buf_failed(out) ? ERR_TOO_BIG : 0;
 }

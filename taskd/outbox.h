@@ -63,7 +63,7 @@ enum outbox_answer {
     OUTBOX_SENT,                               /* it was published, now or before */
     OUTBOX_GAP,                                /* earlier ones are missing there */
     OUTBOX_HELD,                               /* not now */
-    OUTBOX_REFUSED,                            /* Redis answered with an error */
+    OUTBOX_REFUSED,                            /* Redis answered with an error, or the store did not */
     OUTBOX_LOST                                /* unknown: the link broke */
 };
 

@@ -20,6 +20,7 @@
 #include "common/mem.h"
 #include "taskd/fault.h"
 #include "taskd/messages.h"
+#include "taskd/notify.h"
 
 #define SWEEP_MS        1000
 #define SWEEP_AGE_MS    2000
@@ -203,15 +204,31 @@ static void load_begin(struct publisher *p, const char *id)
         load_done(l, err, NULL, 0);
 }
 
-/* --- sending --- */
+/* --- sending ---
+ * What its creator is to be told is stored first: a page that opens a moment later finds it,
+ * heard or not. A repeat finds it stored. */
 
 struct send {
-    struct publisher *publisher;
-    char              id[TASK_ID_LEN + 1];
-    char              org[ORG_NAME_SIZE];
-    int64_t           seq;
-    uint64_t          began_ns;
+    struct publisher     *publisher;
+    char                  id[TASK_ID_LEN + 1];
+    char                  org[ORG_NAME_SIZE];
+    char                  creator[ORG_NAME_SIZE];
+    int64_t               marked;
+    struct outbox_message message;             /* its body is ours */
+    uint64_t              began_ns;
 };
+
+/* The only exit of a send. */
+static void send_done(struct send *s, enum outbox_answer answer)
+{
+    struct publisher *p = s->publisher;
+
+    outbox_answered(p->outbox, s->id, s->message.seq, answer, uv_now(p->loop));
+    rcbuf_unref(s->message.body);
+    free(s);
+    publisher_wake(p);
+    publisher_end_if_idle(p);
+}
 
 static enum outbox_answer answer_of(struct publisher *p, int err, const struct script_answer *a)
 {
@@ -248,40 +265,86 @@ static void on_sent(int err, const struct redis_reply *reply, void *arg)
     answer = answer_of(p, err, &a);
     if (answer == OUTBOX_REFUSED) {
         metric_inc(p->refused);
-        log_warn("publish-refused", LOG_TEXT("task", s->id), LOG_NUM("seq", s->seq),
+        log_warn("publish-refused", LOG_TEXT("task", s->id), LOG_NUM("seq", s->message.seq),
                  LOG_SLICE("why", redis_reply_text(reply)));
     } else if (answer == OUTBOX_SENT) {
         metric_observe(p->latency, (double)(uv_hrtime() - s->began_ns) / 1e9);
     }
-    outbox_answered(p->outbox, s->id, s->seq, answer, uv_now(p->loop));
-    free(s);
-    publisher_wake(p);
-    publisher_end_if_idle(p);
+    send_done(s, answer);
+}
+
+/* Returns 0: on_sent will run. */
+static int send_publish(struct send *s)
+{
+    struct publisher    *p = s->publisher;
+    struct script_caller who = org_caller(org_of(p, s->org));
+    struct publication   what = {
+        .task = s->id, .creator = s->creator, .seq = s->message.seq, .marked = s->marked,
+        .before = s->message.before, .after = s->message.after,
+        .body = rcbuf_slice(s->message.body),
+    };
+
+    s->began_ns = uv_hrtime();
+    FAULT_POINT("before-publish");
+    return script_publish(p->redis, &who, &what, on_sent, s);
+}
+
+static void send_go_on(struct send *s)
+{
+    int err = send_publish(s);
+
+    if (err != 0)
+        send_done(s, err == ERR_BUSY ? OUTBOX_HELD : OUTBOX_LOST);
+}
+
+/* A notification that the store cannot hold (a bug) must not hold up its task. */
+static void on_notified(int err, void *arg)
+{
+    struct send *s = arg;
+
+    if (err == 0) {
+        FAULT_POINT("after-notify");
+        metric_inc(s->publisher->notified);
+    } else {
+        log_warn("notification-not-stored", LOG_TEXT("task", s->id),
+                 LOG_NUM("seq", s->message.seq), LOG_TEXT("why", err_text(err)));
+    }
+    if (err == ERR_STORE || err == ERR_BUSY)
+        send_done(s, OUTBOX_REFUSED);
+    else
+        send_go_on(s);
+}
+
+/* Returns 0: on_notified will run. */
+static int send_notify(struct send *s, const struct notification *n)
+{
+    struct store_notification told = { .id = n->id, .org = n->org, .sub = n->sub,
+                                       .created_at = n->created_at, .json = n->json };
+
+    return store_notify(s->publisher->store, &told, on_notified, s);
 }
 
 static void send_begin(struct publisher *p, const struct outbox_action *a)
 {
-    struct send         *s = mem_new(struct send);
-    struct script_caller who = org_caller(org_of(p, a->org));
-    struct publication   what = {
-        .task = a->id, .creator = a->creator, .seq = a->message.seq, .marked = a->marked,
-        .before = a->message.before, .after = a->message.after,
-        .body = rcbuf_slice(a->message.body),
-    };
-    int err;
+    struct send        *s = mem_new(struct send);
+    struct notification news;
+    int                 err;
 
     s->publisher = p;
     memcpy(s->id, a->id, TASK_ID_LEN);
     strncpy(s->org, a->org, sizeof(s->org) - 1);
-    s->seq = a->message.seq;
-    s->began_ns = uv_hrtime();
-    FAULT_POINT("before-publish");
-    err = script_publish(p->redis, &who, &what, on_sent, s);
-    if (err == 0)
+    strncpy(s->creator, a->creator, sizeof(s->creator) - 1);
+    s->marked = a->marked;
+    s->message = a->message;
+    rcbuf_ref(s->message.body);
+    if (!notify_read(rcbuf_slice(s->message.body), &news)) {
+        send_go_on(s);
         return;
-    outbox_answered(p->outbox, s->id, s->seq, err == ERR_BUSY ? OUTBOX_HELD : OUTBOX_LOST,
-                    uv_now(p->loop));
-    free(s);
+    }
+    err = send_notify(s, &news);
+    notify_deinit(&news);
+    if (err != 0)
+        on_notified(err, s);
 }
 
 /* --- marking --- */
@@ -413,6 +476,8 @@ static double read_tasks(void *arg)
 static void publisher_metrics(struct publisher *p, struct metrics *m)
 {
     p->published = metrics_counter(m, "taskwire_published_total", NULL, "Transitions published");
+    p->notified = metrics_counter(m, "taskwire_notifications_total", NULL,
+                                  "Notifications stored, repeats included");
     p->repeats = metrics_counter(m, "taskwire_publish_repeats_total", NULL,
                                  "Transitions that had been published before");
     p->gaps = metrics_counter(m, "taskwire_publish_gaps_total", NULL,

@@ -42,7 +42,8 @@ struct publisher {
     void         (*on_closed)(void *arg);
     void          *closed_arg;
     char           token[TOKEN_SIZE];
-    struct metric *published, *repeats, *gaps, *holds, *epochs, *corrected, *refused, *latency;
+    struct metric *published, *notified, *repeats, *gaps, *holds, *epochs, *corrected, *refused;
+    struct metric *latency;
 };
 
 /* Let the outbox be looked at on the next turn. */

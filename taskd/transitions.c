@@ -206,6 +206,11 @@ static void put_answers(json_t *facts, const char *answers)
         abort();                               /* memory is out: see common/mem.h */
 }
 
+static bool is_ready(const struct task *t)
+{
+    return t->status == STATUS_PR_OPEN && t->pr_state != NULL && strcmp(t->pr_state, "open") == 0;
+}
+
 static char *facts_make(const struct move *m, const struct task *before, const struct task *after,
                         const struct event *e, const json_t *row, const json_t *payload)
 {
@@ -218,6 +223,8 @@ static char *facts_make(const struct move *m, const struct task *before, const s
         json_put_text(facts, "updatedBy", e->actor);
     if (e->clarified)
         put_answers(facts, before->answers);
+    if (is_ready(after) && !is_ready(before))
+        json_put_bool(facts, "prReady", true); /* opened or reopened, or no draft any more */
     if (json_object_size(facts) != 0)
         text = task_json_text(facts);
     json_decref(facts);

@@ -26,6 +26,10 @@
 #define ADDED(seq, type, payload, actor)                                                       \
     "task [\"task:event_added\",{\"taskId\":\"" ID "\",\"seq\":" seq ",\"event\":{\"seq\":" seq \
     ",\"eventType\":\"" type "\",\"payload\":" payload ",\"actor\":\"" actor "\",\"createdAt\":" T1 "}}]\n"
+#define TOLD(seq, kind, message, tail)                                                         \
+    "user:acme/ann [\"user:notification\",{\"id\":\"" ID ":" seq ":" kind "\",\"kind\":\"" kind  \
+    "\",\"taskId\":\"" ID "\",\"title\":\"Fix it\",\"message\":\"" message "\"" tail              \
+    ",\"createdAt\":" T1 "}]\n"
 #define EVENT(name, seq, rest) \
     "task [\"" name "\",{\"taskId\":\"" ID "\",\"seq\":" seq "," rest "}]\n"
 
@@ -142,6 +146,7 @@ static void a_new_private_task_is_told_to_its_creator_alone(void **state)
 }
 
 #define ISSUE ",\"issueNumber\":42,\"issueUrl\":\"https://github.com/acme/site/issues/42\""
+#define PR_LINK ",\"url\":\"https://github.com/acme/site/pull/43\""
 #define PR    ",\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\""
 #define DISPATCH_DATA "{\"issueNumber\":42,\"issueUrl\":\"https://github.com/acme/site/issues/42\"," \
                       "\"githubBranch\":\"fix-it\"}"
@@ -165,7 +170,8 @@ static void a_life_with_a_clarification_is_told_step_by_step(void **state)
         EVENT("task:clarification_needed", "3", "\"status\":\"needs_clarification\","
             "\"questions\":[\"Which?\"]")
         ADDED("3", "clarification_needed", "{\"questions\":[\"Which?\"]}", "/actor")
-        "dash " ROW("3", "needs_clarification", T1, "false", ""));
+        "dash " ROW("3", "needs_clarification", T1, "false", "")
+        TOLD("3", "needs_answer", "Which?", ""));
     assert_step(&t, INPUT_CLARIFICATION_SUBMITTED, "{\"answers\":[\"This\"]}",
         "1 " ID " acme 4 ann 0\n"
         EVENT("task:analyzing", "4", "\"status\":\"analyzing\"")
@@ -212,24 +218,28 @@ static void a_pull_request_is_told_until_it_is_merged(void **state)
         EVENT("task:pr_updated", "5", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\","
             "\"prState\":\"open\"")
         ADDED("5", "pr_updated", "{\"prState\":\"open\",\"prNumber\":43}", "/actor")
-        "dash " ROW("5", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\""));
+        "dash " ROW("5", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\"")
+        TOLD("5", "pr_ready", "Pull request #43 is ready for review: Fix it", PR_LINK));
     assert_step(&t, INPUT_PR_CLOSED, "{}",
         "1 " ID " acme 6 ann 0\n"
         EVENT("task:pr_closed", "6", "\"status\":\"failed\",\"prNumber\":43")
         ADDED("6", "pr_closed", "{\"prNumber\":43}", "/actor")
-        "dash " ROW("6", "failed", T1, "false", ISSUE PR ",\"prState\":\"closed\""));
+        "dash " ROW("6", "failed", T1, "false", ISSUE PR ",\"prState\":\"closed\"")
+        TOLD("6", "failed", "Pull request #43 was closed without being merged", PR_LINK));
     assert_step(&t, INPUT_PR_OPENED, "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}",
         "1 " ID " acme 7 ann 0\n"
         EVENT("task:pr_opened", "7", "\"status\":\"pr_open\"" PR ",\"prTitle\":\"Fix it\","
             "\"prState\":\"open\"")
         ADDED("7", "pr_opened", "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}",
             "/actor")
-        "dash " ROW("7", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\""));
+        "dash " ROW("7", "pr_open", T1, "false", ISSUE PR ",\"prState\":\"open\"")
+        TOLD("7", "pr_ready", "Pull request #43 is ready for review: Fix it", PR_LINK));
     assert_step(&t, INPUT_PR_MERGED, "{\"mergeCommitSha\":\"c0ffee\"}",
         "1 " ID " acme 8 ann 0\n"
         EVENT("task:pr_merged", "8", "\"status\":\"merged\",\"mergeCommitSha\":\"c0ffee\",\"mergedAt\":" T1)
         ADDED("8", "pr_merged", "{\"mergeCommitSha\":\"c0ffee\",\"mergedAt\":" T1 "}", "/actor")
-        "dash " ROW("8", "merged", T1, "false", ISSUE PR ",\"prState\":\"merged\""));
+        "dash " ROW("8", "merged", T1, "false", ISSUE PR ",\"prState\":\"merged\"")
+        TOLD("8", "merged", "Pull request #43 was merged", PR_LINK));
     task_deinit(&t);
 }
 
@@ -249,7 +259,8 @@ static void a_failure_ends_a_round_too(void **state)
         EVENT("task:clarified", "2", "\"clarificationAnswers\":[\"This\"],\"status\":\"failed\"")
         EVENT("task:failed", "2", "\"status\":\"failed\",\"errorMessage\":\"no \\\"luck\\\"\\n\"")
         ADDED("2", "failed", "{\"errorMessage\":\"no \\\"luck\\\"\\n\"}", "/actor")
-        "dash " ROW("2", "failed", T1, "false", ""));
+        "dash " ROW("2", "failed", T1, "false", "")
+        TOLD("2", "failed", "no \\\"luck\\\"\\n", ""));
     task_deinit(&t);
 }
 

@@ -340,7 +340,7 @@ static void a_pull_request_is_open_and_has_a_title_unless_told_otherwise(void **
            "{\"prNumber\":43,\"prUrl\":\"https://github.com/acme/site/pull/43\"}");
     assert_string_equal(t.after.pr_state, "open");
     assert_string_equal(t.after.pr_title, "Fix it");
-    assert_string_equal(t.event.facts, "{\"prTitle\":\"Fix it\"}");
+    assert_string_equal(t.event.facts, "{\"prTitle\":\"Fix it\",\"prReady\":true}");
     trial_end(&t);
 }
 
@@ -374,7 +374,7 @@ static void an_update_changes_what_it_names(void **state)
     assert_string_equal(t.after.pr_title, "Fixed");
     assert_string_equal(t.after.head_sha, "beef");
     assert_string_equal(t.event.payload, "{\"prState\":\"open\",\"headSha\":\"beef\",\"prNumber\":43}");
-    assert_string_equal(t.event.facts, "{\"prTitle\":\"Fixed\"}");
+    assert_string_equal(t.event.facts, "{\"prTitle\":\"Fixed\",\"prReady\":true}");
     trial_end(&t);
 }
 
