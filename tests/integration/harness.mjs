@@ -123,9 +123,13 @@ export class Stack {
     }
     await chmod(this.folder, 0o711);           // PostgreSQL runs as nobody where we are root
     this.mongoEnv = { ...process.env, TM_RUN: path.join(this.folder, "mongo"), TM_DURABLE: "1" };
-    const { stdout } = await exec(path.join(root, "tests/mongo/server.sh"), ["start", String(await freePort())],
-      { env: this.mongoEnv, timeout: 600_000 });
-    return `${stdout.trim().replace(/\/$/, "")}/taskwire`;
+    return `${(await this.mongo("start", String(await freePort()))).replace(/\/$/, "")}/taskwire`;
+  }
+
+  /** What tests/mongo/server.sh can do to this stack's server: kill9, restart, freeze, thaw. */
+  async mongo(...args) {
+    const { stdout } = await exec(path.join(root, "tests/mongo/server.sh"), args, { env: this.mongoEnv, timeout: 600_000 });
+    return stdout.trim();
   }
 
   get commonEnv() {
@@ -262,7 +266,7 @@ ${servers.join("\n")}
       const end = await p.stop();
       if (end.code !== 0 && !p.endsBySignal) bad.push(`${p.name} ended with ${JSON.stringify(end)}: ${(await readFile(p.log, "utf8")).slice(-3000)}`);
     }
-    if (this.mongoEnv) await exec(path.join(root, "tests/mongo/server.sh"), ["stop"], { env: this.mongoEnv }).catch(() => {});
+    if (this.mongoEnv) await this.mongo("stop").catch(() => {});
     if (bad.length) throw new Error(bad.join("\n"));
     await rm(this.folder, { recursive: true, force: true });
   }

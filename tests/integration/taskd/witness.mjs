@@ -2,6 +2,7 @@
 // and never said twice? And services and people who say each thing until it was heard.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import net from "node:net";
 import { ask, sleep, until } from "../harness.mjs";
 
 /** Follows the dashboard, and every task that `room` is told of. `wrong` holds what must not be. */
@@ -97,15 +98,55 @@ export async function insist(stack, method, target, { key = randomUUID(), header
   let answer;
   await until(`${method} ${target} is answered`, async () => {
     answer = await stack.call(method, target, { ...options, headers: { ...headers, "Idempotency-Key": key } }).catch(() => null);
-    return answer && answer.status < 500 && answer.status !== 404;
+    return answer && answer.status < 500;
   }, { ms: 30_000, every: 50 });
   return answer;
+}
+
+/** A service's own connection to the ingest stream: a process for each event would be the load. */
+class Bus {
+  constructor(port) {
+    this.waiting = [];
+    this.text = "";
+    this.socket = net.connect(port, "127.0.0.1").setNoDelay().unref();
+    this.socket.on("data", (d) => { this.text += d; this.read(); });
+    this.socket.on("error", () => {}).on("close", () => {
+      this.isClosed = true;
+      for (const w of this.waiting.splice(0)) w.fail(new Error("Redis went away"));
+    });
+  }
+  /** Replies are `$LENGTH`, `ID`, or `-error`. */
+  read() {
+    for (;;) {
+      const lines = this.text.split("\r\n", 3);
+      const isError = lines[0].startsWith("-");
+      if (lines.length < (isError ? 2 : 3)) return;
+      this.text = this.text.slice(lines[0].length + 2 + (isError ? 0 : lines[1].length + 2));
+      const w = this.waiting.shift();
+      if (isError) w.fail(new Error(lines[0]));
+      else w.done(lines[1]);
+    }
+  }
+  xadd(event) {
+    return new Promise((done, fail) => {
+      if (this.isClosed) return fail(new Error("Redis is away"));
+      this.waiting.push({ done, fail });
+      const parts = ["XADD", "tasks:ingest", "*", "event", event];
+      this.socket.write(`*${parts.length}\r\n${parts.map((p) => `$${Buffer.byteLength(p)}\r\n${p}\r\n`).join("")}`);
+    });
+  }
+}
+
+/** XADD of an event; fails where Redis did not say that it took it. */
+export function xadd(stack, event) {
+  if (!stack.bus || stack.bus.isClosed) stack.bus = new Bus(stack.redisPort);
+  return stack.bus.xadd(event);
 }
 
 /** An event, published until Redis has taken it; the same id whatever happens. */
 export async function publish(stack, type, taskId, data, extra) {
   const event = stack.event(type, taskId, data, extra);
-  await until(`${type} is taken by Redis`, () => stack.redisCall("XADD", "tasks:ingest", "*", "event", event).catch(() => false), { ms: 30_000, every: 50 });
+  await until(`${type} is taken by Redis`, () => xadd(stack, event).catch(() => false), { ms: 30_000, every: 50 });
   return event;
 }
 
@@ -139,6 +180,36 @@ export async function live(stack, options = {}) {
   const late = await publish(stack, "coding", taskId);
   await publish(stack, "note", taskId, { text: "done" });
   return { taskId, late };
+}
+
+/** One task's busy time: edits by a person and notes by a service, in turn, each until it had its
+ *  effect. Gives the task's id; every input is in its timeline once, in this order. */
+export async function busy(stack, { inputs = 16, pauseMs = 100, bases = [undefined], onCreated, ...options } = {}) {
+  const made = await insist(stack, "POST", "/api/tasks", { ...options, body: { description: "Busy" } });
+  const { taskId } = made.body;
+  await onCreated?.(taskId);
+  for (let seq = 1; seq < inputs; seq++) {
+    await sleep(pauseMs);
+    const base = bases[seq % bases.length];
+    if (seq % 2) {
+      const { status, body } = await insist(stack, "PATCH", `/api/tasks/${taskId}`,
+        { ...options, ...(base && { base }), body: { title: `t${seq}` }, headers: { "If-Match": `"${seq}"` } });
+      assert.equal(status, 200, JSON.stringify(body));
+    } else {
+      const event = stack.event("note", taskId, { text: `n${seq}` });
+      let asked = 0;
+      await until(`note ${seq} of ${taskId} has its effect`, async () => {
+        if (Date.now() - asked > 1500) {         // a Redis that lost its memory forgot it: once more
+          asked = Date.now();
+          await xadd(stack, event).catch(() => {});
+        }
+        return (await task(stack, taskId, options)).seq > seq;
+      }, { ms: 60_000, every: 50 });
+    }
+  }
+  const said = (await timeline(stack, taskId, options)).map((e) => (e.seq > 1 && (e.payload.title ?? e.payload.text)) || e.eventType);
+  assert.deepEqual(said, ["created", ...Array.from({ length: inputs - 1 }, (_, i) => `${i % 2 ? "n" : "t"}${i + 1}`)]);
+  return taskId;
 }
 
 /** Nothing is under way any more: the stream is worked off, the outbox empty. */
