@@ -59,7 +59,7 @@ static void on_request(struct http_request *r, void *arg)
     e->mode->on_request(e, r);
 }
 
-static const struct http_server_handlers HANDLERS = { on_head, on_request };
+static const struct http_server_handlers HANDLERS = { .on_head = on_head, .on_request = on_request };
 
 static void on_signal(uv_signal_t *signal, int number)
 {

@@ -169,7 +169,8 @@ static inline void rig_begin(struct rig *rig, const struct eio_options *options)
         rig_on_handshake, rig_on_open, rig_on_message, rig_on_close, rig_on_drain,
         rig_on_foreign, rig_on_headers,
     };
-    static const struct http_server_handlers HTTP = { rig_on_head, rig_on_request };
+    static const struct http_server_handlers HTTP = { .on_head = rig_on_head,
+                                                      .on_request = rig_on_request };
 
     memset(rig, 0, sizeof(*rig));
     signal(SIGPIPE, SIG_IGN);

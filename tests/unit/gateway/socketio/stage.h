@@ -102,7 +102,8 @@ static inline void on_head(struct http_request *r, void *arg)
     sio_server_head(st->sio, r);
 }
 
-static const struct http_server_handlers HTTP_HANDLERS = { on_head, on_request };
+static const struct http_server_handlers HTTP_HANDLERS = { .on_head = on_head,
+                                                          .on_request = on_request };
 
 /* --- the stage --- */
 
