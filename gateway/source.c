@@ -194,9 +194,12 @@ void source_forget(struct source *s)
         let_go(s);
 }
 
+/* Where we are is noted, but nobody comes in because of it: a reset may stand in the middle of
+ * a frame whose lines are yet to be told, and who came in now would hear them again. */
 void source_reset(struct source *s)
 {
-    catch_up(s);
+    s->join.feed_is_live = org_is_live(s->org);
+    s->join.feed_at = org_position(s->org);
     join_reset(&s->join);
     look(s);
 }
