@@ -129,6 +129,11 @@ void front_drain(struct front *f)
     http_server_drain(f->clients);
 }
 
+bool front_is_drained(const struct front *f)
+{
+    return http_server_connections(f->clients) == 0;
+}
+
 void front_close(struct front *f)
 {
     http_server_close(f->clients);

@@ -33,6 +33,7 @@ int front_listen(struct front *f, const char *address, int port);
 int front_listen_metrics(struct front *f, struct net *net, const char *address, int port);
 
 void front_drain(struct front *f);             /* no new connections */
+bool front_is_drained(const struct front *f);  /* and the old ones are gone */
 void front_close(struct front *f);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Stopping takes two steps. First the drain: not ready, no new connections, clients closed a
  * few at a time without a DISCONNECT packet, so that they reconnect elsewhere (DESIGN 13).
- * When the last has gone, or the time is over, everything is closed in the opposite order of
- * its making; the loop then runs empty by itself. */
+ * When the last has gone and has its answer, or the time is over, everything is closed: first
+ * the doors, then what is behind them; the loop then runs empty by itself. */
 #include "gateway/gateway.h"
 
 #include <signal.h>
@@ -156,8 +156,7 @@ static void on_app_closed(void *arg)
     struct gateway *g = arg;
 
     cluster_deinit(&g->cluster);
-    taskd_client_close(g->taskd);              /* calls passed on are answered now */
-    front_close(&g->front);
+    taskd_client_close(g->taskd);
     health_close(&g->health);
     net_close(g->net);
 }
@@ -170,16 +169,23 @@ static void close_all(struct gateway *g)
     uv_close((uv_handle_t *)&g->sigterm, NULL);
     uv_close((uv_handle_t *)&g->sigint, NULL);
     uv_close((uv_handle_t *)&g->stop_timer, NULL);
+    front_close(&g->front);                    /* nobody may ask what is being closed */
     cluster_close(&g->cluster);
     app_close(&g->app, on_app_closed, g);
+}
+
+/* Sockets, websockets that go through us, and answers that somebody still waits for. */
+static bool is_drained(const struct gateway *g)
+{
+    return app_is_drained(&g->app) && cluster_is_drained(&g->cluster) &&
+           front_is_drained(&g->front);
 }
 
 static void on_stop_look(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
 
-    if ((app_is_drained(&g->app) && cluster_is_drained(&g->cluster)) ||
-        net_now_ms(g->net) >= g->stop_by_ms)
+    if (is_drained(g) || net_now_ms(g->net) >= g->stop_by_ms)
         close_all(g);
 }
 

@@ -59,7 +59,7 @@ static void on_written(int err, const struct redis_reply *reply, void *arg)
     (void)reply;
     r->is_writing = false;
     if (err != 0) {
-        r->run_id[0] = '\0';                   /* whether it was written is not known */
+        r->written_ms = 0;                     /* whether it was is not known: the next tick's */
         return;
     }
     if (!r->is_announced)
@@ -95,25 +95,27 @@ static void heartbeat(struct replicas *r)
     r->written_ms = now_ms(r);
 }
 
-/* Another Redis than the one that has our heartbeat: it may know nobody yet. */
-static void notice_redis(struct replicas *r, const char *run_id)
+/* Is it another Redis than before? Then it may know nobody yet. */
+static void notice_redis(struct replicas *r)
 {
+    const char *run_id = redis_run_id(r->options.redis);
+
+    if (run_id[0] == '\0' || strcmp(run_id, r->run_id) == 0)
+        return;
     if (r->is_announced)
         r->doubt_until_ms = now_ms(r) + DOUBT_MS;
     snprintf(r->run_id, sizeof(r->run_id), "%s", run_id);
+    r->written_ms = 0;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct replicas *r = timer->data;
-    const char      *run_id = redis_run_id(r->options.redis);
-    bool             is_other = strcmp(run_id, r->run_id) != 0;
 
-    if (run_id[0] == '\0' || r->is_writing)
+    if (!redis_is_up(r->options.redis) || r->is_writing)
         return;
-    if (is_other)
-        notice_redis(r, run_id);
-    if (is_other || now_ms(r) - r->written_ms >= REPLICAS_HEARTBEAT_MS)
+    notice_redis(r);
+    if (r->written_ms == 0 || now_ms(r) - r->written_ms >= REPLICAS_HEARTBEAT_MS)
         heartbeat(r);
 }
 
@@ -204,6 +206,7 @@ static void on_found(int err, const struct redis_reply *reply, void *arg)
     struct slice     url = redis_reply_text(reply);
 
     p->is_asked = false;
+    notice_redis(r);
     if (err == 0 && url.len > 0) {
         free(p->url);
         p->url = mem_strndup(url.data, url.len);

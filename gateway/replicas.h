@@ -32,8 +32,8 @@ struct replicas {
     uv_timer_t      timer;
     struct replica *table;
     char            started[32];
-    char            run_id[41];                /* of the Redis that has our heartbeat */
-    uint64_t        written_ms;
+    char            run_id[41];                /* of the Redis that we last met */
+    uint64_t        written_ms;                /* 0: the heartbeat is due */
     uint64_t        doubt_until_ms;            /* until then "missing" means nothing */
     bool            is_writing;
     bool            is_announced;              /* the heartbeat was written at least once */

@@ -2,7 +2,6 @@
 // and against gateways in plain round robin behind HAProxy. Prints TAP and a summary.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import readline from "node:readline";
 import { Program, Stack, build, freePort, sleep, until } from "../integration/harness.mjs";
@@ -51,27 +50,12 @@ say("echo", `${end.code === 0 ? "" : "not "}ok 1 - the echo application ends cle
 
 // --- gateways in round robin ---
 const stack = await Stack.start({ gateways: GATEWAYS });
-const front = await freePort();
-const haproxyConf = path.join(stack.folder, "haproxy.cfg");
-await writeFile(haproxyConf, `
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 1h
-listen front
-  bind 127.0.0.1:${front}
-  balance roundrobin
-${stack.gateways.map((g, i) => `  server g${i} ${new URL(g.url).host}`).join("\n")}
-`);
-stack.begin("haproxy", ["haproxy", "-db", "-f", haproxyConf]);
-await until("HAProxy answers", () => fetch(`http://127.0.0.1:${front}/api/health`).then((r) => r.ok, () => false));
+const front = await stack.startBalancer();
 for (const [name, argv] of Object.entries(clients)) {
   for (const transport of TRANSPORTS) {
     const taskId = await stack.createTask();
     await runClient(`${name}, ${transport}, three gateways`,
-      [...argv, `http://127.0.0.1:${front}`, transport, "gateway", stack.token(), taskId],
+      [...argv, front, transport, "gateway", stack.token(), taskId],
       async () => {
         for (let i = 0; i < 20; i++) await stack.publish("note", taskId, { text: `note ${i}` });
         await stack.publish("note", taskId, { text: "done" });
@@ -79,7 +63,6 @@ for (const [name, argv] of Object.entries(clients)) {
     await sleep(110);
   }
 }
-await stack.programs.at(-1).kill9();
 await stack.stop();
 
 for (const { name, reason } of skipped) console.log(`ok ${++count} - ${name} # SKIP ${reason}`);

@@ -359,6 +359,19 @@ test("a gateway that stops while websockets go through it lets them come back el
   assert.equal((await post(stack.gateways[1].url, poller.sid, "3")).body, "ok");
 });
 
+test("a gateway that stops answers first what it was asked", async () => {
+  const leaving = await stack.startGateway();
+  stack.taskd.signal("SIGSTOP");
+  const created = stack.call("POST", "/api/tasks", { body: { description: "Paint it" }, base: leaving.url });
+  await sleep(200);
+  const ended = leaving.stop();
+  await sleep(400);
+  stack.taskd.signal("SIGCONT");
+  assert.equal((await created).status, 202);
+  assert.equal((await ended).code, 0);
+  stack.gateways.pop();
+});
+
 // --- Redis away ---
 
 test("while Redis is away the owners known before are still found, others are asked to come again", async () => {
