@@ -1,8 +1,10 @@
 /* json.c -- see json.h.
  *
- * jansson is strict about UTF-8, repeated keys and trailing bytes when asked to be. Two
+ * jansson is strict about UTF-8, repeated keys and trailing bytes when asked to be. Three
  * things are added: its parser recurses up to 2048 levels, so depth is counted before it
- * runs; and its setters report exhaustion, which is the end here as everywhere (mem.h). */
+ * runs; it refuses whole numbers past 64 bits, though they be in a field that nobody asked
+ * for, so these are read again as reals; and its setters report exhaustion, which is the end
+ * here as everywhere (mem.h). */
 #include "common/json.h"
 
 #include <assert.h>
@@ -40,6 +42,72 @@ static bool is_too_deep(struct slice text)
     return false;
 }
 
+/* The number that `text` begins with. */
+static struct slice number_of(struct slice text)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.data[n] != '\0' && strchr("+-.0123456789Ee", text.data[n]) != NULL)
+        n++;
+    return slice_make(text.data, n);
+}
+
+/* Is it a whole number that 64 bits cannot hold? */
+static bool is_too_wide(struct slice number)
+{
+    bool        is_negative = slice_starts(number, "-");
+    const char *last = is_negative ? "9223372036854775808" : "9223372036854775807";
+
+    number = slice_from(number, is_negative ? 1 : 0);
+    for (size_t i = 0; i < number.len; i++) {
+        if (number.data[i] < '0' || number.data[i] > '9')
+            return false;
+    }
+    return number.len > strlen(last) ||
+           (number.len == strlen(last) && memcmp(number.data, last, number.len) > 0);
+}
+
+/* The text with "e0" behind every such number: the same number, and a real to any parser. */
+static void append_with_wide_numbers(struct slice text, struct buf *out)
+{
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        struct slice number = { NULL, 0 };
+
+        if (text.data[i] == '"')
+            in_string = !in_string;
+        else if (in_string && text.data[i] == '\\' && i + 1 < text.len)
+            buf_append_char(out, text.data[i++]);
+        else if (!in_string)
+            number = number_of(slice_from(text, i));
+        if (number.len == 0) {
+            buf_append_char(out, text.data[i]);
+            continue;
+        }
+        buf_append_slice(out, number);
+        if (is_too_wide(number))
+            buf_append_text(out, "e0");
+        i += number.len - 1;
+    }
+}
+
+static json_t *load(struct slice text, json_error_t *error)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    struct buf   wide;
+    json_t      *value = json_loadb(text.data != NULL ? text.data : "", text.len, flags, error);
+
+    if (value != NULL || json_error_code(error) != json_error_numeric_overflow)
+        return value;
+    buf_init(&wide, text.len + text.len / 8);     /* 2 more for 19 and a comma, at most */
+    append_with_wide_numbers(text, &wide);
+    if (!buf_failed(&wide))
+        value = json_loadb(wide.data, wide.len, flags, error);
+    buf_deinit(&wide);
+    return value;
+}
+
 /* jansson ends its sentence with what it stood at, a piece of the input, perhaps cut inside
  * of a character: neither for logs nor for other people's JSON. The place says as much. */
 static void say_why(const json_error_t *error, struct buf *why)
@@ -60,8 +128,7 @@ json_t *json_parse(struct slice text, struct buf *why)
             buf_printf(why, "nested deeper than %d levels", DEPTH_MAX);
         return NULL;
     }
-    value = json_loadb(text.data != NULL ? text.data : "", text.len,
-                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    value = load(text, &error);
     if (value == NULL && why != NULL)
         say_why(&error, why);
     return value;

@@ -13,7 +13,8 @@
 #include "common/buf.h"
 #include "common/slice.h"
 
-/* Parse one JSON text: strict UTF-8, no duplicate keys, depth at most 64, nothing after it.
+/* Parse one JSON text: strict UTF-8, no NUL, no duplicate keys, depth at most 64, nothing after
+ * it. A whole number past 64 bits becomes a real, one past all reals is refused.
  * Returns a new reference, or NULL with the reason in `why` (may be NULL),
  * which never quotes the text. */
 json_t *json_parse(struct slice text, struct buf *why);
