@@ -11,9 +11,10 @@
 #include "proto/keys.h"
 #include "taskd/api_call.h"
 
-#define LIST_LIMIT     50
-#define LIST_LIMIT_MAX 500
-#define ID_CHARS_MAX   40
+#define LIST_LIMIT       50
+#define LIST_LIMIT_MAX   500
+#define NUMBER_CHARS_MAX 18
+#define ID_CHARS_MAX     (2 * NUMBER_CHARS_MAX + 1)
 
 /* KEYS: dead, ingest. ARGV: id */
 static struct redis_script retry_script = { .text =
@@ -30,12 +31,24 @@ static struct redis_script retry_script = { .text =
     "return ''\n"
 };
 
-/* "<ms>-<n>" or "<ms>" */
+static bool is_number(struct slice s)
+{
+    if (s.len == 0 || s.len > NUMBER_CHARS_MAX)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+/* "<ms>-<n>", neither past what Redis counts to: anything else would be its error, not ours. */
 static bool id_is_sound(const char *id)
 {
-    size_t len = strlen(id);
+    struct slice n = slice_of(id);
+    struct slice ms = slice_cut(&n, '-');
 
-    return len > 0 && len <= ID_CHARS_MAX && strspn(id, "0123456789-") == len && id[0] != '-';
+    return is_number(ms) && is_number(n);
 }
 
 static json_t *letter_of(const struct redis_reply *entry)
@@ -110,8 +123,9 @@ void on_dead_letters(struct call *c)
         call_problem(c, ERROR_INVALID, "A query parameter is not one of its values");
         return;
     }
-    if (before != NULL)
-        snprintf(from, sizeof(from), "(%s", before);
+    if (before != NULL)                        /* below 0-0, which no entry has, Redis knows nothing */
+        snprintf(from, sizeof(from), "%s%s", strspn(before, "0-") == strlen(before) ? "" : "(",
+                 before);
     snprintf(count, sizeof(count), "%lld", (long long)limit);
     c->index = (size_t)limit;
     if (redis_call(c->parts->redis, on_letters, c, "XREVRANGE", KEY_INGEST_DEAD, from, "-",
