@@ -81,7 +81,8 @@ static json_t *url_schema(const struct field *f)
 static json_t *repo_schema(void)
 {
     return must(json_pack("{s:s,s:s}", "type", "string", "pattern",
-                          "^[A-Za-z0-9._-]{1,39}/[A-Za-z0-9._-]{1,100}$"));
+                          "^(?!\\.{1,2}/)[A-Za-z0-9._-]{1,39}/"
+                          "(?!\\.{1,2}$)[A-Za-z0-9._-]{1,100}$"));
 }
 
 static json_t *int_schema(const struct field *f)
