@@ -83,7 +83,8 @@ typedef void store_done_cb(int err, void *arg);
 int store_mark(struct store *s, const char *id, int64_t seq, enum bucket bucket,
                store_done_cb *cb, void *arg);
 
-/* Tasks that have been marked unpublished since before `before_wall_ms` (by updatedAt), oldest first; up to `limit`. */
+/* Tasks that have been marked unpublished since before `before_wall_ms` (by updatedAt), oldest
+ * first; up to `limit`. */
 typedef void store_ids_cb(int err, const char *const *ids, size_t count, void *arg);
 int store_unpublished(struct store *s, int64_t before_wall_ms, size_t limit, store_ids_cb *cb,
                       void *arg);
@@ -112,14 +113,14 @@ enum store_scope { STORE_SCOPE_VISIBLE, STORE_SCOPE_ORG, STORE_SCOPE_PRIVATE };
 struct store_query {
     const char     *org;
     const char     *sub;                       /* who asks */
-    enum store_scope scope;                    /* org's open ones and own private ones; one or the other alone */
+    enum store_scope scope;                    /* the org's open ones and own private ones, or either */
     int             status;                    /* enum status, or -1: any */
     const char     *creator;                   /* a sub; NULL: any */
     int             active;                    /* 1 active, 0 not active, -1 any */
     const char     *words;                     /* q; NULL: none */
     enum store_sort sort;
     size_t          limit;
-    int64_t         after_time;                /* go on below this (time, id), where after_id is given */
+    int64_t         after_time;                /* go on below this (time, id) if after_id is given */
     const char     *after_id;                  /* NULL: from the start */
 };
 
@@ -186,7 +187,7 @@ int store_notify(struct store *s, const struct store_notification *n, store_done
 struct store_notifications_query {
     const char *org, *sub;
     size_t      limit;
-    int64_t     before_time;                   /* go on below this (time, id), where before_id is given */
+    int64_t     before_time;                   /* go on below this (time, id) if before_id is given */
     const char *before_id;                     /* NULL: from the newest */
 };
 typedef void store_texts_cb(int err, const char *const *texts, size_t count, bool has_more,
