@@ -148,10 +148,14 @@ sim: $(B)/bin/sim                       ## SIM_SEEDS seeded histories of all ser
 	$(Q)$< --count $(SIM_SEEDS)
 
 # --- benches: programs of their own, measured and never asserted ---
-bench-things: all $(B)/bin/load $(B)/bin/floor
+bench-things: all $(B)/bin/load $(B)/bin/floor $(B)/bin/store_bench
 $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
+
+$(B)/bin/store_bench: $(B)/tests/bench/store_bench.o $(call lib,taskd) $(COMMON)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
 
 bench: deps                             ## fan-out, memory per connection: tables with ratios
 	$(Q)cd tests/bench && { test -d node_modules || npm install --no-package-lock --no-audit --no-fund --loglevel=error; }

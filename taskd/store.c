@@ -23,7 +23,7 @@
 #include "taskd/store_request.h"
 
 #define PROBE_DOWN_MS   250                    /* how soon a store that is back is noticed */
-#define PROBE_UP_MS     1000                   /* dependencies are looked at every second (SPEC R) */
+#define PROBE_UP_MS     1000                   /* it is looked at every second (SPEC R) */
 #define GROUP_MAX       256                    /* writes in one commit: some 10 ms of work */
 #define QUEUE_MAX       1024
 #define THREADS         8

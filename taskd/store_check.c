@@ -6,7 +6,7 @@
 #include "common/err.h"
 #include "common/utf8.h"
 
-#define NAME_BYTES_MAX 129                     /* 128 (SPEC I3), and the '~' of an org of one's own */
+#define NAME_BYTES_MAX 129                     /* 128 (SPEC I3), and the '~' of one's own org */
 
 int store_check_id(const char *id)
 {

@@ -2,9 +2,9 @@
  *
  * libuv's own pool was rejected: DNS and files share it, it knows no ceiling and keeps no
  * order, and a database that hangs would hold all of it. After redis's bio.c: a list, a
- * mutex, a condition. Whoever takes jobs takes what is there, up to batch_max, without waiting for more:
- * while one commit is under way the next group gathers by itself, and an idle store answers
- * a single write at once. */
+ * mutex, a condition. Whoever takes jobs takes what is there, up to batch_max, and waits for no
+ * more: while one commit is under way the next group gathers by itself, and an idle store
+ * answers a single write at once. */
 #include "taskd/store_lane.h"
 
 #include <assert.h>

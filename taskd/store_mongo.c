@@ -125,7 +125,7 @@ bool mg_again(struct mg_try *t, const bson_error_t *error)
             log_error_of(error, "store-mongo-refused");
         return false;
     }
-    /* A connection that went stale while idle fails once, and soon. Others need not be told of that. */
+    /* A connection that went stale while idle fails once, and soon: nobody need be told. */
     if (verdict == IS_AWAY && (t->failures > 0 || took > QUICK_NS)) {
         log_error_of(error, "store-mongo-away");
         host->on_failure(host);

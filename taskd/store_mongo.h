@@ -9,7 +9,8 @@
  *     settled: 5,                                     events up to this one are in `events` too
  *     unpublished: true,                              the outbox's mark; missing where published
  *     published: {seq: 4, bucket: "oa"},              seq 0 and "": nothing yet
- *     counted: {v: 12, bucket: "oa"},                 see store_mongo_counts.c
+ *     counted: {v: 12, bucket: "oa"},                 v 0 and "": not yet (store_mongo_counts.c)
+ *     uncounted: true,                                published elsewhere than counted
  *     nonce: ObjectId }                               of the call that made it
  *
  * `events` holds every event once it is settled: _id "<task>:<seq, ten digits>", so that a
@@ -29,6 +30,7 @@ struct store_session {
     struct store_backend *backend;
     mongoc_client_t      *client;              /* NULL until the first call */
     mongoc_collection_t  *tasks, *events, *records, *counts, *notifications;
+    unsigned              moves;               /* marks that moved a task to another bucket */
 };
 
 /* One call's patience: it is made again after what may pass by. */
@@ -37,7 +39,7 @@ struct mg_try {
     uint64_t              began_ns;
     unsigned              failures;
     bool                  is_write;            /* waits longer: its outcome must be known */
-    int                   err;                 /* why it ended: ERR_STORE, ERR_CORRUPT, ERR_EXISTS */
+    int                   err;                 /* why it ended: ERR_STORE, _CORRUPT, _EXISTS */
 };
 
 /* Begin: false (and `err`) where the pool has no client. */
@@ -110,7 +112,8 @@ int mg_walk(struct mg_try *t, const struct mg_walk *w);
 /* Make one call until it is known to have happened: true, or the try's err. */
 bool mg_make(struct mg_try *t, bool (*call)(void *arg, bson_error_t *error), void *arg);
 
-/* update_one: 0 with how many matched, or the try's err. Made again until it is known to have happened. */
+/* update_one: 0 with how many matched, or the try's err. Made again until it is known to have
+ * happened. */
 int mg_update(struct mg_try *t, mongoc_collection_t *c, const bson_t *filter,
               const bson_t *update, int64_t *out_matched);
 
@@ -131,6 +134,8 @@ int mg_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit
                    struct store_ids *out);
 int mg_unpublished_count(struct store_session *s, int64_t *out);
 int mg_counts(struct store_session *s, const char *org, struct store_counts *out);
+/* A mark moved this task to another bucket: now and then, fold such moves into the total. */
+void mg_counts_moved(struct store_session *s, const char *id);
 int mg_events(struct store_session *s, const struct store_events_query *q,
               struct store_timeline *out);
 int mg_find_place(struct store_session *s, const char *place, struct task *out);

@@ -151,6 +151,10 @@ void mg_task_to_bson(const struct task *t, const struct event *first, const bson
     BSON_APPEND_INT64(&part, "seq", 0);
     BSON_APPEND_UTF8(&part, "bucket", "");
     bson_append_document_end(out, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(out, "counted", &part);
+    BSON_APPEND_INT64(&part, "v", 0);
+    BSON_APPEND_UTF8(&part, "bucket", "");
+    bson_append_document_end(out, &part);
     BSON_APPEND_OID(out, "nonce", nonce);
 }
 

@@ -26,6 +26,7 @@ static const struct index_spec {
     { "tasks", "orgId:1 words:1", NULL, -1 },
     { "tasks", "places:1", NULL, -1 },
     { "tasks", "unpublished:1 updatedAt:1", "unpublished", -1 },
+    { "tasks", "uncounted:1 orgId:1", "uncounted", -1 },
     { "events", "task:1 key:1", NULL, -1 },
     { "notifications", "person:1 unread:1 createdAt:-1 _id:-1", NULL, -1 },
     { "notifications", "createdAt:1", NULL, STORE_NOTIFICATION_DAYS * 86400 },

@@ -4,9 +4,11 @@
  * their own private ones), each of them an index in page order, and merged here. `$or` over the two
  * was rejected: not every server merges indexes in order, and a sort of everything is the price.
  *
- * Words are asked for in two steps, as in store_sqlite_list.c and for the same reasons: first among
- * the newest WALK_MAX tasks of the range, which fills the page where many match; else by the index
- * over words. */
+ * Words can be looked for in two ways, each with a bad case: walking the page's index and looking
+ * at each task is quick where many match and endless where few do; the index over words is quick
+ * for few and sorts all that it finds. So the newest WALK_MAX are walked first. That fills the
+ * page of a common word, and says of all others how rare they are.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +16,7 @@
 #include "taskd/store_mongo.h"
 #include "taskd/store_words.h"
 
-#define WALK_MAX 1000                          /* tasks looked at for words before the index is asked */
+#define WALK_MAX 500                           /* tasks looked at before the index over words */
 
 struct page {
     struct mg_try             try;
@@ -35,24 +37,32 @@ static int64_t time_of(const struct store_query *q, const struct task *t)
 
 /* --- filters --- */
 
-/* Below (time, id): an older time, or the same time and a lower id. The bound on time alone comes
- * first, so that the index range ends there. */
-static void append_cursor(bson_t *filter, const struct store_query *q)
+/* Below (time, id): an older time, or the same time and a lower id. The bounds on time alone come
+ * first, so that the index range is just that. */
+static void append_cursor(bson_t *filter, const struct store_query *q, int64_t oldest)
 {
     bson_oid_t id;
-    bson_t    *either;
+    bson_t     time, *either;
 
+    if (q->after_id != NULL || oldest != 0) {
+        BSON_APPEND_DOCUMENT_BEGIN(filter, time_name(q), &time);
+        if (q->after_id != NULL)
+            BSON_APPEND_DATE_TIME(&time, "$lte", q->after_time);
+        if (oldest != 0)
+            BSON_APPEND_DATE_TIME(&time, "$gte", oldest);
+        bson_append_document_end(filter, &time);
+    }
     if (q->after_id == NULL)
         return;
     bson_oid_init_from_string(&id, q->after_id);
-    either = BCON_NEW(time_name(q), "{", "$lte", BCON_DATE_TIME(q->after_time), "}",
-                      "$or", "[", "{", time_name(q), "{", "$lt", BCON_DATE_TIME(q->after_time),
+    either = BCON_NEW("$or", "[", "{", time_name(q), "{", "$lt", BCON_DATE_TIME(q->after_time),
                       "}", "}", "{", "_id", "{", "$lt", BCON_OID(&id), "}", "}", "]");
     bson_concat(filter, either);
     bson_destroy(either);
 }
 
-static void append_filters(bson_t *filter, const struct store_query *q, bool is_private)
+static void append_filters(bson_t *filter, const struct store_query *q, bool is_private,
+                           int64_t oldest)
 {
     BSON_APPEND_UTF8(filter, "orgId", q->org);
     BSON_APPEND_BOOL(filter, "isPrivate", is_private);
@@ -62,7 +72,7 @@ static void append_filters(bson_t *filter, const struct store_query *q, bool is_
         BSON_APPEND_BOOL(filter, "active", q->active != 0);
     if (is_private || q->creator != NULL)
         BSON_APPEND_UTF8(filter, "createdBy", is_private ? q->sub : q->creator);
-    append_cursor(filter, q);
+    append_cursor(filter, q, oldest);
 }
 
 /* The index to walk is named: a planner without statistics guesses, and what is fast today must not
@@ -135,19 +145,22 @@ static void forget_tasks(void *arg)
     store_page_deinit(arg);
 }
 
-/* The range through an index: of pages, or (with words) of words. */
-static int find_range(struct page *p, bool is_private, struct store_page *out)
+enum way { BY_PAGE, BY_WORDS };                /* which index is walked */
+
+/* The range, newest first, down to `oldest` (0: to its end). */
+static int find_range(struct page *p, bool is_private, enum way way, int64_t oldest,
+                      struct store_page *out)
 {
     bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER;
     struct mg_walk w = { .collection = p->try.s->tasks, .filter = &filter, .opts = &opts,
                          .on_doc = on_task, .restart = forget_tasks, .arg = out };
     int err;
 
-    append_filters(&filter, p->q, is_private);
+    append_filters(&filter, p->q, is_private, oldest);
     append_words(&filter, &p->words);
     append_sort(&opts, "sort", p->q);
     append_projection(&opts, "projection");
-    append_hint(&opts, p->q, is_private, p->words.count != 0);
+    append_hint(&opts, p->q, is_private, way == BY_WORDS);
     BSON_APPEND_INT64(&opts, "limit", (int64_t)p->q->limit + 1);
     BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
     err = mg_walk(&p->try, &w);
@@ -156,62 +169,51 @@ static int find_range(struct page *p, bool is_private, struct store_page *out)
     return err;
 }
 
-static bson_t *begin_stage(bson_t *list, uint32_t at, bson_t *stage)
+/* The time of the WALK_MAX-th task of the range, whatever its words; 0 where there are fewer. */
+static int find_depth(struct page *p, bool is_private, int64_t *out)
 {
-    char        storage[16];
-    const char *position;
-
-    bson_uint32_to_string(at, &position, storage, sizeof(storage));
-    BSON_APPEND_DOCUMENT_BEGIN(list, position, stage);
-    return stage;
-}
-
-/* Those of the newest WALK_MAX of the range that hold all words. */
-static int find_among_newest(struct page *p, bool is_private, struct store_page *out)
-{
-    bson_t pipeline = BSON_INITIALIZER, list, stage, part, opts = BSON_INITIALIZER;
-    struct mg_walk w = { .collection = p->try.s->tasks, .filter = &pipeline, .opts = &opts,
-                         .is_pipeline = true, .on_doc = on_task, .restart = forget_tasks,
-                         .arg = out };
+    bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER, fields, doc;
+    bson_iter_t i;
     int err;
 
-    BSON_APPEND_ARRAY_BEGIN(&pipeline, "pipeline", &list);
-    BSON_APPEND_DOCUMENT_BEGIN(begin_stage(&list, 0, &stage), "$match", &part);
-    append_filters(&part, p->q, is_private);
-    bson_append_document_end(&stage, &part);
-    bson_append_document_end(&list, &stage);
-    append_sort(begin_stage(&list, 1, &stage), "$sort", p->q);
-    bson_append_document_end(&list, &stage);
-    BSON_APPEND_INT64(begin_stage(&list, 2, &stage), "$limit", WALK_MAX);
-    bson_append_document_end(&list, &stage);
-    BSON_APPEND_DOCUMENT_BEGIN(begin_stage(&list, 3, &stage), "$match", &part);
-    append_words(&part, &p->words);
-    bson_append_document_end(&stage, &part);
-    bson_append_document_end(&list, &stage);
-    BSON_APPEND_INT64(begin_stage(&list, 4, &stage), "$limit", (int64_t)p->q->limit + 1);
-    bson_append_document_end(&list, &stage);
-    append_projection(begin_stage(&list, 5, &stage), "$project");
-    bson_append_document_end(&list, &stage);
-    bson_append_array_end(&pipeline, &list);
+    *out = 0;
+    append_filters(&filter, p->q, is_private, 0);
+    append_sort(&opts, "sort", p->q);
+    BSON_APPEND_DOCUMENT_BEGIN(&opts, "projection", &fields);
+    BSON_APPEND_INT32(&fields, time_name(p->q), 1);
+    bson_append_document_end(&opts, &fields);
     append_hint(&opts, p->q, is_private, false);
-    BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
-    err = mg_walk(&p->try, &w);
-    bson_destroy(&pipeline);
+    BSON_APPEND_INT64(&opts, "skip", WALK_MAX);
+    err = mg_find_one(&p->try, p->try.s->tasks, &filter, &opts, &doc);
+    if (err == 0) {
+        if (bson_iter_init_find(&i, &doc, time_name(p->q)) && BSON_ITER_HOLDS_DATE_TIME(&i))
+            *out = bson_iter_date_time(&i);
+        else
+            err = ERR_CORRUPT;
+        bson_destroy(&doc);
+    }
+    bson_destroy(&filter);
     bson_destroy(&opts);
-    return err;
+    return err == ERR_NOT_FOUND ? 0 : err;
 }
 
 static int read_scope(struct page *p, bool is_private, struct store_page *out)
 {
-    int err;
+    int64_t oldest = 0;
+    size_t  found;
+    int     err;
 
-    if (p->words.count != 0) {
-        err = find_among_newest(p, is_private, out);
-        if (err != 0 || out->count > p->q->limit)
-            return err;
-        store_page_deinit(out);
-    }
-    return find_range(p, is_private, out);
+    if (p->words.count == 0)
+        return find_range(p, is_private, BY_PAGE, 0, out);
+    err = find_depth(p, is_private, &oldest);
+    if (err == 0)
+        err = find_range(p, is_private, BY_PAGE, oldest, out);
+    found = out->count;
+    if (err != 0 || oldest == 0 || found > p->q->limit)
+        return err;
+    store_page_deinit(out);
+    /* A fifth of a page among so many: the rest of it is not far. */
+    return find_range(p, is_private, found > p->q->limit / 5 ? BY_PAGE : BY_WORDS, 0, out);
 }
 
 /* --- merging --- */

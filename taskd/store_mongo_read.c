@@ -17,7 +17,8 @@ int mg_walk(struct mg_try *t, const struct mg_walk *w)
         const bson_t *doc;
         int err = 0;
         mongoc_cursor_t *cursor = w->is_pipeline
-            ? mongoc_collection_aggregate(w->collection, MONGOC_QUERY_NONE, w->filter, w->opts, NULL)
+            ? mongoc_collection_aggregate(w->collection, MONGOC_QUERY_NONE, w->filter, w->opts,
+                                          NULL)
             : mongoc_collection_find_with_opts(w->collection, w->filter, w->opts, NULL);
         bool is_ok;
 

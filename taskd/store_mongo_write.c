@@ -16,7 +16,7 @@
 #include "taskd/fault.h"
 #include "taskd/store_mongo.h"
 
-#define ROUNDS_MAX 8                           /* of apply: each settles, or meets another's write */
+#define ROUNDS_MAX 8                           /* of apply: each settles, or meets another */
 
 bool mg_make(struct mg_try *t, bool (*call)(void *arg, bson_error_t *error), void *arg)
 {
@@ -280,7 +280,7 @@ static int explain(struct apply *a, const bson_t *doc, const struct task *now, i
 {
     const struct store_change *c = a->c;
     int64_t dropped = c->after->seq - TASK_EVENTS_KEPT;
-    int err = is_own_event(a, doc, now);       /* always: the driver itself may have sent it twice */
+    int err = is_own_event(a, doc, now);       /* always: the driver may have sent it twice */
 
     if (err != 0)
         return err < 0 ? err : confirm(&a->try, now->id);
@@ -478,55 +478,74 @@ int mg_settle(struct store_session *s, const char *id, struct task *out)
 
 /* --- mark --- */
 
-static bson_t *set_published(int64_t seq, enum bucket bucket, bool also_unmark)
-{
-    bson_t *update = BCON_NEW("$set", "{", "published", "{", "seq", BCON_INT64(seq), "bucket",
-                              BCON_UTF8(bucket_wire(bucket)), "}", "}");
-    bson_t  unset;
+/* A mark is one of five updates; the first that matches is it. */
+static const struct mark_step {
+    bool        is_newest;                     /* seq is the task's: then the outbox's mark goes */
+    bool        is_same;                       /* published in this bucket already: counts stay */
+    const char *published;                     /* how published.seq compares to seq */
+} MARK_STEPS[] = {
+    { true, true, "$lt" },                     /* nearly always */
+    { true, false, "$lt" },
+    { false, true, "$lt" },
+    { false, false, "$lt" },
+    { true, true, "$gte" },                    /* marked before, by one who died half-way */
+};
+#define MARK_STEP_COUNT (sizeof(MARK_STEPS) / sizeof(MARK_STEPS[0]))
 
-    if (also_unmark) {
-        BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &unset);
-        BSON_APPEND_UTF8(&unset, "unpublished", "");
-        bson_append_document_end(update, &unset);
-    }
-    return update;
+static void mark_filter(const struct mark_step *step, const char *id, int64_t seq,
+                        enum bucket bucket, bson_t *out)
+{
+    bool   is_first = strcmp(step->published, "$lt") == 0;
+    bson_t part;
+
+    append_id(out, id);
+    if (step->is_newest)
+        BSON_APPEND_INT64(out, "seq", seq);
+    BSON_APPEND_DOCUMENT_BEGIN(out, "published.seq", &part);
+    BSON_APPEND_INT64(&part, step->published, seq);
+    bson_append_document_end(out, &part);
+    if (is_first && step->is_same)
+        BSON_APPEND_UTF8(out, "published.bucket", bucket_wire(bucket));
 }
 
-/* Update where published.seq is below (or, to unmark alone, at least) `seq`. */
-static int mark_where(struct mg_try *t, const char *id, int64_t seq, bool is_newest,
-                      const char *comparison, const bson_t *update, int64_t *out_matched)
+static void mark_update(const struct mark_step *step, int64_t seq, enum bucket bucket, bson_t *out)
 {
-    bson_t filter = BSON_INITIALIZER, part;
-    int    err;
+    bson_t set, published;
 
-    append_id(&filter, id);
-    if (is_newest)
-        BSON_APPEND_INT64(&filter, "seq", seq);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "published.seq", &part);
-    BSON_APPEND_INT64(&part, comparison, seq);
-    bson_append_document_end(&filter, &part);
-    err = mg_update(t, t->s->tasks, &filter, update, out_matched);
-    bson_destroy(&filter);
-    return err;
+    if (strcmp(step->published, "$lt") == 0) {
+        BSON_APPEND_DOCUMENT_BEGIN(out, "$set", &set);
+        BSON_APPEND_DOCUMENT_BEGIN(&set, "published", &published);
+        BSON_APPEND_INT64(&published, "seq", seq);
+        BSON_APPEND_UTF8(&published, "bucket", bucket_wire(bucket));
+        bson_append_document_end(&set, &published);
+        if (!step->is_same)
+            BSON_APPEND_BOOL(&set, "uncounted", true);
+        bson_append_document_end(out, &set);
+    }
+    if (step->is_newest) {
+        BSON_APPEND_DOCUMENT_BEGIN(out, "$unset", &set);
+        BSON_APPEND_UTF8(&set, "unpublished", "");
+        bson_append_document_end(out, &set);
+    }
 }
 
 int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket)
 {
-    bson_t *both = set_published(seq, bucket, true), *published = set_published(seq, bucket, false);
-    bson_t *unmark = BCON_NEW("$unset", "{", "unpublished", BCON_UTF8(""), "}");
     struct mg_try try;
     int64_t matched = 0;
-    int err = mg_begin(&try, s, true) ? 0 : ERR_STORE;
+    size_t  at = 0;
+    int     err = mg_begin(&try, s, true) ? 0 : ERR_STORE;
 
-    /* Nearly always the task is still at seq, and one update does both. */
-    if (err == 0)
-        err = mark_where(&try, id, seq, true, "$lt", both, &matched);
-    if (err == 0 && matched == 0)
-        err = mark_where(&try, id, seq, false, "$lt", published, &matched);
-    if (err == 0 && matched == 0)              /* marked before, and the marker died half-way */
-        err = mark_where(&try, id, seq, true, "$gte", unmark, &matched);
-    bson_destroy(both);
-    bson_destroy(published);
-    bson_destroy(unmark);
+    for (; err == 0 && matched == 0 && at < MARK_STEP_COUNT; at++) {
+        bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
+
+        mark_filter(&MARK_STEPS[at], id, seq, bucket, &filter);
+        mark_update(&MARK_STEPS[at], seq, bucket, &update);
+        err = mg_update(&try, s->tasks, &filter, &update, &matched);
+        bson_destroy(&filter);
+        bson_destroy(&update);
+    }
+    if (matched != 0 && !MARK_STEPS[at - 1].is_same)
+        mg_counts_moved(s, id);
     return err;
 }

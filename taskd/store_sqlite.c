@@ -8,7 +8,8 @@
  *
  * Tables. `tasks` is narrow: what is searched, sorted and guarded by, 150 bytes a row, so
  * that walking an index costs little. The document, JSON as task_to_json writes it, stands
- * apart in `docs`, its events in `events`, whose (task, key) is unique: a repeat is found however late.
+ * apart in `docs`, its events in `events`, whose (task, key) is unique: a repeat is found
+ * however late.
  * `places` says where on GitHub a task is found (store_places.c).
  * `texts` holds the folded words of each task and feeds `search`, an index over them (FTS5).
  * `counts` is kept by the mark itself: grouping a million rows takes a second.
@@ -34,8 +35,10 @@
 
 /* The indexes of pages: by scope and one filter, then time and id, newest first. */
 #define PAGE_INDEX(name, columns)                                                          \
-    "CREATE INDEX IF NOT EXISTS tasks_" name "_created ON tasks (" columns "created_at DESC, id DESC);" \
-    "CREATE INDEX IF NOT EXISTS tasks_" name "_updated ON tasks (" columns "updated_at DESC, id DESC);"
+    "CREATE INDEX IF NOT EXISTS tasks_" name "_created ON tasks"                           \
+    " (" columns "created_at DESC, id DESC);"                                              \
+    "CREATE INDEX IF NOT EXISTS tasks_" name "_updated ON tasks"                           \
+    " (" columns "updated_at DESC, id DESC);"
 
 static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
@@ -165,7 +168,7 @@ const char *sq_text(sqlite3_stmt *q, int column)
 
 void sq_scope_word(char out[SQ_SCOPE_WORD_SIZE], const char *scope)
 {
-    uint64_t hash = 14695981039346656037u;     /* FNV-1a; who collides is filtered by the scope itself */
+    uint64_t hash = 14695981039346656037u;     /* FNV-1a; the scope itself is compared too */
 
     for (const char *p = scope; *p != '\0'; p++)
         hash = (hash ^ (unsigned char)*p) * 1099511628211u;
@@ -292,7 +295,7 @@ static int sq_open(const char *url, struct store_host *host, struct store_backen
 
 static void sq_close(struct store_backend *b)
 {
-    close(b->lock_fd);                         /* the file stays: removing it would race with the next */
+    close(b->lock_fd);                         /* the file stays: removing it would race */
     free(b->path);
     free(b);
 }

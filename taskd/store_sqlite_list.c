@@ -24,7 +24,7 @@ struct walk {
     char         scopes[2][STORE_SCOPE_SIZE];
     size_t       scope_count;
     struct words words;
-    int64_t     *found;                        /* rows of the page, one more than its limit at most */
+    int64_t     *found;                        /* rows of the page, and one more */
     size_t       found_count;
 };
 

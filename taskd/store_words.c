@@ -21,7 +21,7 @@ static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
 static void on_first_use(void)
 {
     unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
-    if (unicode == NULL)                       /* a libc without it: ASCII is folded, the rest kept */
+    if (unicode == NULL)                       /* a libc without it: ASCII alone */
         unicode = newlocale(LC_CTYPE_MASK, "C", NULL);
     assert(unicode != NULL);
 }

@@ -9,8 +9,8 @@
 #include "common/buf.h"
 #include "taskd/task.h"
 
-#define STORE_WORD_BYTES  48                   /* longer words are cut: still found by their beginning */
-#define STORE_QUERY_WORDS 16                   /* words of a question that count; the rest is left out */
+#define STORE_WORD_BYTES  48                   /* longer words are cut, and found by what is left */
+#define STORE_QUERY_WORDS 16                   /* words of a question that count */
 
 struct words {
     char **items;                              /* sorted by bytes, each once */

@@ -31,6 +31,7 @@ user_home=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/taskwire/mongo
 if is_root; then default_home=/var/cache/taskwire/mongo; else default_home=$user_home; fi
 home=${TM_HOME:-$default_home}
 run=${TM_RUN:-$home/run}
+template=$home/template-2                      # counted up when what is in it changes
 suite=${TM_SUITE:-forky}
 root=$home/root
 pgbin=$root/usr/lib/postgresql/18/bin
@@ -143,8 +144,8 @@ build_ferretdb() {
 
 # A cluster that has the extension, made once and copied for each start.
 build_template() {
-    local made=$home/template.tmp port
-    [ ! -d "$home/template" ] || return 0
+    local made=$template.tmp port
+    [ ! -d "$template" ] || return 0
     rm -rf "$made"
     mkdir -p "$made"
     give_to_nobody "$made"
@@ -153,7 +154,9 @@ build_template() {
     cat >> "$made/postgresql.conf" <<'CONF'
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-shared_preload_libraries = 'pg_cron,pg_documentdb_core,pg_documentdb'
+shared_preload_libraries = 'pg_cron,pg_documentdb_core,pg_documentdb_extended_rum,pg_documentdb'
+# Indexes that can also be read in their order: a page is a range, not a sort of everything.
+documentdb.alternate_index_handler_name = 'extended_rum'
 cron.database_name = 'postgres'
 # The port changes with each start: no connection string of the template's may be kept.
 cron.use_background_workers = on
@@ -168,9 +171,10 @@ CONF
     echo "port = $port" >> "$made/postgresql.conf"
     as_nobody "$pgbin/pg_ctl" -D "$made" -l "$made/log" -w -t 60 start >/dev/null
     as_nobody "$pgbin/psql" -h 127.0.0.1 -p "$port" -U postgres \
-        -qc 'CREATE EXTENSION documentdb CASCADE' 2>/dev/null
+        -qc 'CREATE EXTENSION documentdb CASCADE' -c 'CREATE EXTENSION documentdb_extended_rum' \
+        >/dev/null 2>&1
     as_nobody "$pgbin/pg_ctl" -D "$made" -w -m fast stop >/dev/null
-    mv "$made" "$home/template"
+    mv "$made" "$template"
 }
 
 build() {
@@ -245,7 +249,7 @@ start() {
     build >&2
     [ ! -f "$run/env" ] || die "$run holds a server already: stop it, or set TM_RUN"
     mkdir -p "$run"
-    cp -a "$home/template" "$run/pg"
+    cp -a "$template" "$run/pg"
     give_to_nobody "$run"
     PGPORT=$(free_port)
     echo "port = $PGPORT" >> "$run/pg/postgresql.conf"

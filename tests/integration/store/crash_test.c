@@ -150,6 +150,104 @@ static void a_killed_writer_lost_nothing_it_had_acknowledged(void **state)
     }
 }
 
+/* --- a publisher that is killed: counts are of what is published, to the last task --- */
+
+#define MARKED 40
+
+static void mark_until_killed(int out)
+{
+    static struct task t[MARKED];
+    unsigned seed = (unsigned)getpid();
+    struct answer a;
+    struct bench b;
+
+    bench_open(&b, suite.url, 4);
+    for (int i = 0; i < MARKED; i++) {
+        struct said said = { .seq = 1 };
+
+        stored_task(&b, &t[i], "crash-counts", i % 2 == 0 ? "ann" : "ben", false, AT);
+        memcpy(said.id, t[i].id, sizeof(said.id));
+        if (write(out, &said, sizeof(said)) != (ssize_t)sizeof(said))
+            _exit(4);
+    }
+    for (int n = 0;; n++) {
+        struct said said = { .seq = n + 2 };
+        int i = n % MARKED;
+
+        seed = seed * 1103515245 + 12345;
+        if (n >= MARKED && note(&b, &t[i], "") != 0)
+            _exit(5);
+        if (do_mark(&b, t[i].id, t[i].seq, (enum bucket)((seed >> 16) % BUCKET_COUNT)) != 0)
+            _exit(6);
+        if (n % 7 == 0 && do_counts(&b, &a, "crash-counts") != 0)
+            _exit(7);
+        if (n % 7 == 0)
+            answer_drop(&a);
+        memcpy(said.id, t[i].id, sizeof(said.id));
+        if (write(out, &said, sizeof(said)) != (ssize_t)sizeof(said))
+            _exit(4);
+    }
+}
+
+static void add_published(struct bench *b, const char *id, int64_t n[BUCKET_COUNT])
+{
+    struct answer a;
+
+    assert_int_equal(do_get(b, &a, id), 0);
+    if (a.task.published_seq > 0)
+        n[a.task.published_bucket]++;
+    answer_drop(&a);
+}
+
+static void a_killed_publisher_leaves_the_counts_right(void **state)
+{
+    static char ids[16 * MARKED][TASK_ID_LEN + 1];
+    size_t count = 0;
+    (void)state;
+
+    for (int round = 0; round < 4; round++) {
+        int64_t want[BUCKET_COUNT] = { 0 }, got[BUCKET_COUNT] = { 0 };
+        size_t enough = MARKED + 60 + 37 * (size_t)round, total = 0;
+        struct said said;
+        int ends[2], status;
+        struct answer a;
+        struct bench b;
+        pid_t child;
+
+        assert_int_equal(pipe(ends), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            close(ends[0]);
+            alarm(60);
+            mark_until_killed(ends[1]);
+        }
+        close(ends[1]);
+        while (read(ends[0], &said, sizeof(said)) == (ssize_t)sizeof(said)) {
+            if (said.seq == 1)
+                memcpy(ids[count++], said.id, sizeof(said.id));
+            if (++total == enough)
+                kill(child, SIGKILL);
+        }
+        close(ends[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        bench_open(&b, suite.url, 2);
+        for (size_t i = 0; i < count; i++)
+            add_published(&b, ids[i], want);
+        assert_int_equal(do_counts(&b, &a, "crash-counts"), 0);
+        for (int k = 0; k < BUCKETS_PER_SCOPE; k++) {
+            got[k] = a.counts.org[k];
+            for (size_t p = 0; p < a.counts.people_count; p++)
+                got[BUCKETS_PER_SCOPE + k] += a.counts.people[p].n[k];
+        }
+        for (int k = 0; k < BUCKET_COUNT; k++)
+            assert_int_equal(got[k], want[k]);
+        answer_drop(&a);
+        bench_close(&b);
+    }
+}
+
 /* --- a server that is killed --- */
 
 #define WRITERS 8
@@ -283,6 +381,7 @@ int run_crash(void)
 {
     const struct CMUnitTest writer_tests[] = {
         cmocka_unit_test(a_killed_writer_lost_nothing_it_had_acknowledged),
+        cmocka_unit_test(a_killed_publisher_leaves_the_counts_right),
     };
     const struct CMUnitTest server_tests[] = {
         cmocka_unit_test(a_killed_server_lost_nothing_it_had_acknowledged),
@@ -290,7 +389,8 @@ int run_crash(void)
     int failed = cmocka_run_group_tests_name("crash of a writer", writer_tests, NULL, NULL);
 
     if (suite.is_mongo && suite.server == NULL)
-        print_message("ok 1 - crash of the server # SKIP the server is not this suite's to stop (--server)\n");
+        print_message("ok 1 - crash of the server # SKIP the server is not this suite's to stop "
+                      "(--server)\n");
     else if (suite.is_mongo)
         failed += cmocka_run_group_tests_name("crash of the server", server_tests, NULL, NULL);
     return failed;
