@@ -40,10 +40,10 @@
 #define KEY_HOLD_FORMAT         "tasks:hold:%s"
 #define HOLD_MS                 5000
 
-/* Pub/sub channel: revocations, flags and other news for every replica. */
+/* Pub/sub channel: revocations, flags and other news for every replica (internal.md). */
 #define KEY_CONTROL             "tasks:control"
 
-/* Pub/sub channel: a gateway's canary to itself. */
+/* Pub/sub channel: a gateway's or a taskd's canary to itself. */
 #define KEY_CANARY_FORMAT       "tasks:canary:%s"
 
 /* Hash with TTL: a gateway's heartbeat: url, started, connections ... */

@@ -54,7 +54,7 @@ void request_problem(struct http_request *r, enum error_code code, const char *d
                      const char *allow)
 {
     int                status = error_spec(code)->http;
-    struct http_header headers[3];
+    struct http_header headers[4];
     size_t             n = 0;
     struct buf         text;
     struct rcbuf      *body;
@@ -64,6 +64,8 @@ void request_problem(struct http_request *r, enum error_code code, const char *d
         headers[n++] = (struct http_header){ SLICE("Allow"), slice_of(allow) };
     if (status == 401)
         headers[n++] = (struct http_header){ SLICE("WWW-Authenticate"), SLICE("Bearer") };
+    if (status == 503)
+        headers[n++] = (struct http_header){ SLICE("Retry-After"), SLICE("1") };
     buf_init(&text, PROBLEM_BYTES_MAX);
     problem_append(&text, code, detail);
     body = buf_rcbuf(&text);
@@ -120,6 +122,12 @@ static enum error_code authenticate(const struct api *a, const struct route *rou
     if (err != 0) {
         metric_inc(a->unauthorized);
         return err == ERR_EXPIRED ? ERROR_TOKEN_EXPIRED : ERROR_UNAUTHORIZED;
+    }
+    if (route->auth != ROUTE_CLUSTER && !control_is_known(a->parts.control))
+        return ERROR_UNAVAILABLE;              /* it could be a revoked one */
+    if (route->auth != ROUTE_CLUSTER && control_is_revoked(a->parts.control, out, token)) {
+        metric_inc(a->unauthorized);
+        return ERROR_REVOKED;
     }
     return route->auth == ROUTE_ADMIN && !out->is_admin ? ERROR_FORBIDDEN : ERROR_COUNT;
 }

@@ -7,6 +7,7 @@
 
 #include "common/http_server.h"
 #include "common/jwt.h"
+#include "taskd/control.h"
 #include "taskd/health.h"
 #include "taskd/ingest.h"
 #include "taskd/tasks.h"
@@ -23,6 +24,7 @@ struct api_parts {
     struct tasks         *tasks;
     struct ingest        *ingest;
     struct health        *health;
+    struct control       *control;
     struct metrics       *metrics;
     const struct jwt_key *user_key, *cluster_key;
     const char           *github_secret;       /* NULL: webhooks are refused */

@@ -144,6 +144,9 @@ void call_render_state(struct call *c, void (*then)(struct call *c, int err));
 /* Is its body said to be JSON, in UTF-8 and not compressed? */
 bool content_is_json(const struct http_request *r);
 
+/* Is it the name of an org, or of one's own ("~<sub>")? (internal.c) */
+bool org_is_sound(const char *org);
+
 /* --- handlers, by file --- */
 void on_task_create(struct call *c);           /* api_tasks.c */
 void on_task_get(struct call *c);
@@ -151,6 +154,9 @@ void on_task_edit(struct call *c);
 void on_task_clarify(struct call *c);
 void on_task_list(struct call *c);             /* api_list.c */
 void on_task_events(struct call *c);
+void on_notifications(struct call *c);         /* api_notifications.c */
+void on_notifications_read(struct call *c);
+void on_internal_notifications_read(struct call *c);
 void on_webhook(struct call *c);               /* webhook.c */
 void on_me(struct call *c);                    /* api_admin.c */
 void on_status(struct call *c);
@@ -158,6 +164,12 @@ void on_outbox(struct call *c);
 void on_dead_letters(struct call *c);          /* api_dead_letters.c */
 void on_dead_letter_retry(struct call *c);
 void on_dead_letter_drop(struct call *c);
+void on_revocations(struct call *c);           /* api_control.c */
+void on_revocation_add(struct call *c);
+void on_revocation_drop(struct call *c);
+void on_flags(struct call *c);
+void on_flags_put(struct call *c);
+void on_replicas(struct call *c);              /* api_replicas.c */
 void on_health(struct call *c);                /* api_admin.c */
 void on_health_live(struct call *c);
 void on_health_ready(struct call *c);

@@ -19,6 +19,9 @@ static const struct route ROUTES[] = {
     { HTTP_POST,   "/api/tasks/:id/clarify", ROUTE_USER,
       ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE,              on_task_clarify },
     { HTTP_GET,    "/api/tasks/:id/events",  ROUTE_USER,  0,    on_task_events },
+    { HTTP_GET,    "/api/notifications",      ROUTE_USER, 0,    on_notifications },
+    { HTTP_POST,   "/api/notifications/read", ROUTE_USER,
+      ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE,              on_notifications_read },
     { HTTP_GET,    "/api/me",                ROUTE_USER,  0,    on_me },
     { HTTP_POST,   "/api/webhooks/github",   ROUTE_SIGNED, ROUTE_LARGE, on_webhook },
 
@@ -29,6 +32,14 @@ static const struct route ROUTES[] = {
     { HTTP_POST,   "/api/admin/dead-letters/:id/retry", ROUTE_ADMIN, ROUTE_KEYED,
       on_dead_letter_retry },
 
+    { HTTP_GET,    "/api/admin/revocations",     ROUTE_ADMIN, 0, on_revocations },
+    { HTTP_POST,   "/api/admin/revocations",     ROUTE_ADMIN,
+      ROUTE_BODY | ROUTE_KEYED | ROUTE_SAFE_TWICE, on_revocation_add },
+    { HTTP_DELETE, "/api/admin/revocations/:id", ROUTE_ADMIN, 0, on_revocation_drop },
+    { HTTP_GET,    "/api/admin/flags",           ROUTE_ADMIN, 0, on_flags },
+    { HTTP_PUT,    "/api/admin/flags",           ROUTE_ADMIN, ROUTE_BODY, on_flags_put },
+    { HTTP_GET,    "/api/admin/replicas",        ROUTE_ADMIN, 0, on_replicas },
+
     { HTTP_GET,    "/api/health",            ROUTE_OPEN,  0,    on_health },
     { HTTP_GET,    "/api/health/live",       ROUTE_OPEN,  0,    on_health_live },
     { HTTP_GET,    "/api/health/ready",      ROUTE_OPEN,  0,    on_health_ready },
@@ -38,6 +49,10 @@ static const struct route ROUTES[] = {
     { HTTP_GET,    "/internal/orgs/:org/people/:sub", ROUTE_CLUSTER, 0, on_internal_person },
     { HTTP_POST,   "/internal/seqs",                  ROUTE_CLUSTER, ROUTE_BODY,
       on_internal_seqs },
+    { HTTP_POST,   "/internal/notifications/read",    ROUTE_CLUSTER, ROUTE_BODY,
+      on_internal_notifications_read },
+    { HTTP_GET,    "/internal/revocations",           ROUTE_CLUSTER, 0, on_revocations },
+    { HTTP_GET,    "/internal/flags",                 ROUTE_CLUSTER, 0, on_flags },
 };
 
 const struct route *route_rows(size_t *count)

@@ -22,6 +22,8 @@ struct health {
     int64_t       unpublished;
     unsigned      asked;                       /* answers under way */
     bool          store_asked, redis_asked, redis_was_up;
+    bool        (*is_met)(void *arg);          /* NULL: nothing more is needed */
+    void         *needs_arg;
     bool          is_draining, is_closing, is_timer_closed;
 };
 
@@ -86,7 +88,14 @@ bool health_redis_ok(const struct health *h)
 
 bool health_is_ready(const struct health *h)
 {
-    return !h->is_draining && h->redis_was_up && health_store_ok(h);
+    return !h->is_draining && h->redis_was_up && health_store_ok(h) &&
+           (h->is_met == NULL || h->is_met(h->needs_arg));
+}
+
+void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg)
+{
+    h->is_met = is_met;
+    h->needs_arg = arg;
 }
 
 int64_t health_unpublished(const struct health *h)

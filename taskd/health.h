@@ -1,6 +1,7 @@
 /* health.h -- do the things that we need answer? Asked every second, told at once.
  *
- * Ready means that REST can be answered: the store is there, and Redis was, once. A Redis
+ * Ready means that REST can be answered: the store is there, what is needed was read
+ * (health_needs), and Redis was there, once. A Redis
  * that went away makes the service degraded, not unready: what is stored meanwhile is
  * published when it is back, and taking every replica out of service would help nobody. On
  * the loop. */
@@ -15,6 +16,9 @@ struct health;
 
 struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *redis,
                           struct metrics *m);
+
+/* Ready only while this, too, says so: asked when health is. */
+void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg);
 
 /* Forget about it; the memory goes when the answers under way have come. */
 void health_close(struct health *h);

@@ -18,8 +18,6 @@
 
 #define ORG_PAGE      50
 #define OWN_ROWS_MAX  200
-#define SEQS_MAX      1000
-#define SEQS_AT_ONCE  32
 
 static const char NOBODY[] = "-";              /* asks for what the whole org may see */
 static const char PLAIN[] = "text/plain; charset=utf-8";
@@ -178,8 +176,7 @@ static void on_org_counts(int err, const struct publisher_counts *n, void *arg)
         call_failed(c, err);
 }
 
-/* An org of one's own is "~<sub>". */
-static bool org_is_sound(const char *org)
+bool org_is_sound(const char *org)
 {
     return jwt_id_is_valid(slice_of(org[0] == '~' ? org + 1 : org));
 }
@@ -241,53 +238,39 @@ void on_internal_person(struct call *c)
 
 /* --- seqs --- */
 
-static void seqs_go_on(struct call *c);
-
-static void on_seq(int err, const struct task *t, void *arg)
+static void on_seqs(int err, const struct store_seq *seqs, size_t count, void *arg)
 {
     struct call *c = arg;
 
-    c->pending--;
-    if (err == 0)
-        json_put_int(c->answer, t->id, t->published_seq);
-    else if (err != ERR_NOT_FOUND)
-        c->problem = ERROR_UNAVAILABLE;
-    seqs_go_on(c);
-}
-
-/* A few at a time; c->index is the next to ask for. */
-static void seqs_go_on(struct call *c)
-{
-    json_t *ids = json_object_get(c->body, "tasks");
-
-    while (c->problem == ERROR_COUNT && c->pending < SEQS_AT_ONCE &&
-           c->index < json_array_size(ids)) {
-        const char *id = json_string_value(json_array_get(ids, c->index++));
-
-        if (!task_id_is_valid(slice_of(id)))
-            continue;
-        if (store_get(c->parts->store, id, on_seq, c) == 0)
-            c->pending++;
-        else
-            c->problem = ERROR_UNAVAILABLE;
-    }
-    if (c->pending > 0)
+    if (err != 0) {
+        call_failed(c, err);
         return;
-    if (c->problem != ERROR_COUNT)
-        call_problem(c, c->problem, NULL);
-    else
-        call_answer(c, 200);
+    }
+    c->answer = json_object();
+    for (size_t i = 0; i < count; i++)
+        json_put_int(c->answer, seqs[i].id, seqs[i].published_seq);
+    call_answer(c, 200);
 }
 
+/* What is no id names nothing. */
 void on_internal_seqs(struct call *c)
 {
-    json_t *ids = json_object_get(c->body, "tasks");
+    json_t     *list = json_object_get(c->body, "tasks");
+    const char *ids[STORE_SEQS_MAX];
+    size_t      count = 0;
+    int         err;
 
-    if (!json_is_array(ids) || json_array_size(ids) > SEQS_MAX) {
+    if (!json_is_array(list) || json_array_size(list) > STORE_SEQS_MAX) {
         call_problem(c, ERROR_INVALID, "tasks must be an array of at most 1000 ids");
         return;
     }
-    c->problem = ERROR_COUNT;
-    c->answer = json_object();
-    seqs_go_on(c);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *id = json_string_value(json_array_get(list, i));
+
+        if (id != NULL && task_id_is_valid(slice_of(id)))
+            ids[count++] = id;
+    }
+    err = store_seqs(c->parts->store, ids, count, on_seqs, c);
+    if (err != 0)
+        call_failed(c, err);
 }

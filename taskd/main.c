@@ -34,6 +34,7 @@ struct taskd {
     struct tasks     *tasks;
     struct ingest    *ingest;
     struct health    *health;
+    struct control   *control;
     struct api       *api;
     uv_signal_t       on_term, on_int;
     uv_timer_t        stop;
@@ -113,6 +114,7 @@ static void on_stop_tick(uv_timer_t *timer)
     uv_timer_stop(timer);
     api_close(d->api);
     health_close(d->health);
+    control_close(d->control);
     tasks_close(d->tasks, on_tasks_closed, d);
 }
 
@@ -148,6 +150,19 @@ static int open_store(struct taskd *d)
     return err;
 }
 
+static bool knows_revocations(void *arg)
+{
+    return control_is_known(((struct taskd *)arg)->control);
+}
+
+static void make_control(struct taskd *d)
+{
+    d->control = control_new(&(struct control_options){
+        .loop = &d->loop, .store = d->store, .redis = d->redis,
+        .redis_url = d->settings.redis_url, .metrics = d->metrics });
+    health_needs(d->health, knows_revocations, d);
+}
+
 static void make_parts(struct taskd *d)
 {
     struct redis_options  redis = { .url = d->settings.redis_url, .name = "taskd",
@@ -165,11 +180,13 @@ static void make_parts(struct taskd *d)
     d->publisher = publisher_new(&d->loop, d->store, d->redis, d->metrics);
     d->tasks = tasks_new(&d->loop, d->store, d->publisher, d->metrics);
     d->health = health_new(&d->loop, d->store, d->redis, d->metrics);
+    make_control(d);
     ingest.redis = d->redis;
     d->ingest = ingest_new(&d->loop, &ingest, d->tasks, d->metrics);
     d->api = api_new(&(struct api_parts){
         .loop = &d->loop, .net = d->net, .store = d->store, .redis = d->redis,
         .publisher = d->publisher, .tasks = d->tasks, .ingest = d->ingest, .health = d->health,
+        .control = d->control,
         .metrics = d->metrics, .user_key = d->settings.keys.user,
         .cluster_key = d->settings.keys.cluster,
         .github_secret = d->settings.github_secret });
