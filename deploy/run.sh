@@ -23,6 +23,14 @@ fail() { printf 'run: %s\n' "$*" >&2; exit 1; }
 exec 9>"$RUN_DIR/lock"
 flock -n 9 || fail "another 'make run' works in $RUN_DIR (set RUN_DIR and PORT for a second one)"
 
+# PostgreSQL, under the MongoDB-wire server, refuses to run as root; the unprivileged user that
+# runs it then may be unable to enter this folder (a checkout in a home directory, say).
+mongo_dir=$RUN_DIR/mongo
+if [ "$STORE" = mongo ] && [ "$(id -u)" = 0 ] &&
+  ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$RUN_DIR"; then
+  mongo_dir=/var/cache/taskwire/run-$(cksum <<<"$RUN_DIR" | cut -d' ' -f1)
+fi
+
 pids=()
 stop_all() {
   trap - EXIT INT TERM HUP
@@ -31,7 +39,7 @@ stop_all() {
     for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
   done
-  [ "$STORE" != mongo ] || TM_RUN=$RUN_DIR/mongo tests/mongo/server.sh halt || true
+  [ "$STORE" != mongo ] || TM_RUN=$mongo_dir tests/mongo/server.sh halt || true
 }
 trap 'stop_all; exit 0' INT TERM HUP
 trap stop_all EXIT
@@ -83,7 +91,7 @@ export REDIS_URL=redis://127.0.0.1:$redis_port
 case $STORE in
   sqlite) store_url=sqlite:$RUN_DIR/taskwire.db ;;
   mongo)
-    export TM_RUN=$RUN_DIR/mongo
+    export TM_RUN=$mongo_dir
     if [ -d "$TM_RUN/pg" ]; then
       mongo_url=$(tests/mongo/server.sh restart)
     else

@@ -62,8 +62,10 @@ for (const store of ["sqlite", "mongo"]) {
 
       await stack.publish("dispatched", taskId, LIFE[2][1]);
       await until("dispatched", () => client.log.some((e) => e.name === "task:dispatched"));
-      const names = client.log.filter((e) => e.payload?.taskId === taskId && e.name !== "task:state" && e.name !== "task:event_added").map((e) => e.name);
+      const names = client.log.filter((e) => e.payload?.taskId === taskId && e.name.startsWith("task:") && e.name !== "task:state" && e.name !== "task:event_added").map((e) => e.name);
       assert.deepEqual(names, ["task:analyzing", "task:clarification_needed", "task:analyzing", "task:clarified", "task:dispatched"]);
+      const notified = await until("the creator is told", () => client.log.find((e) => e.name === "user:notification"));
+      assert.equal(notified.payload.taskId, taskId);
       const clarified = client.log.find((e) => e.name === "task:clarified").payload;
       assert.deepEqual(clarified.clarificationAnswers, ["The left one", "Sky"]);
       assert.equal(clarified.status, "dispatched");

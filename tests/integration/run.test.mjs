@@ -1,7 +1,7 @@
 // `make run` as a newcomer meets it: it comes up, a task lives its life, Ctrl-C leaves nothing.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
@@ -14,6 +14,7 @@ const exec = promisify(execFile);
 for (const store of ["sqlite", "mongo"]) {
   test(`make run with STORE=${store} shows a life moved by the simulator, and stops clean`, async () => {
     const folder = await mkdtemp(path.join(os.tmpdir(), "taskwire-run-"));
+    await chmod(folder, 0o711);            // its processes are looked for by its name, so all stay in it
     const port = await freePort();
     const log = path.join(folder, "run.log");
     const run = new Program("run", ["bash", path.join(root, "deploy/run.sh")], {
@@ -22,6 +23,7 @@ for (const store of ["sqlite", "mongo"]) {
     const stack = new Stack();
     stack.clients = [];
     stack.gateways = [{ url: `http://localhost:${port}` }];
+    let failure = null;
     try {
       await until("it says where it runs", async () => {
         const text = await readFile(log, "utf8");
@@ -56,6 +58,8 @@ for (const store of ["sqlite", "mongo"]) {
         assert.equal(seen.names.at(-1), "task:pr_merged");
         break;
       }
+    } catch (error) {
+      failure = error;                     // what follows must not hide it
     } finally {
       for (const c of stack.clients) c.disconnect();
       run.signal("SIGINT");
@@ -63,6 +67,7 @@ for (const store of ["sqlite", "mongo"]) {
       const { stdout } = await exec("pgrep", ["-f", "--", folder]).catch(() => ({ stdout: "" }));
       const left = stdout.trim().split("\n").filter(Boolean);
       for (const pid of left) { try { process.kill(Number(pid), "SIGKILL"); } catch { /* gone */ } }
+      if (failure) throw failure;
       assert.deepEqual(end, { code: 0, signal: null });
       assert.deepEqual(left, [], "no process is left");
       await rm(folder, { recursive: true, force: true });
