@@ -518,16 +518,11 @@ bool boards_has(const struct peer *p)
     return sio_is_member(p->socket, room_dash(room, user_org(p->user)));
 }
 
-/* A task turned private, or was made so: some may not see it any more. */
+/* A task turned private, or open: it goes from one part of somebody's dashboard to the other, and
+ * some may not see it any more. (No other transition has lines for both.) */
 static bool changes_privacy(const struct frame *f)
 {
-    struct slice rest = f->e.lines, to, json;
-
-    while (envelope_next(&rest, &to, &json)) {
-        if (slice_is(to, "evict") || event_is(json, "dashboard:task_removed"))
-            return true;
-    }
-    return false;
+    return frame_has(f, "dash") && frame_has(f, "mine");
 }
 
 void boards_resync(struct boards *bs, struct org *o)
