@@ -59,7 +59,7 @@ void dev_login_handle(const struct jwt_key *key, struct http_request *r)
     const char *sub, *org, *name;
 
     if (http_request_method(r) != HTTP_POST) {
-        problem_answer(r, ERROR_METHOD, NULL);
+        problem_answer_method(r, "POST, OPTIONS");
         return;
     }
     if (!host_is_local(http_request_header(r, "Host"))) {

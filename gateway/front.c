@@ -21,8 +21,8 @@ static void config_handle(struct front *f, struct http_request *r)
     struct buf    b;
     int           err = ERR_TOKEN;
 
-    if (http_request_method(r) != HTTP_GET) {
-        problem_answer(r, ERROR_METHOD, NULL);
+    if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD) {
+        problem_answer_method(r, "GET, HEAD, OPTIONS");
         return;
     }
     if (authorization.len > 7 && strncasecmp(authorization.data, "Bearer ", 7) == 0)
@@ -77,7 +77,7 @@ static void on_request(struct http_request *r, void *arg)
 }
 
 static const struct http_server_handlers CLIENT_HANDLERS = {
-    .on_head = on_head, .on_request = on_request,
+    .on_head = on_head, .on_request = on_request, .on_refusal = problem_on_refusal,
 };
 
 /* --- metrics --- */
@@ -91,8 +91,8 @@ static void on_metrics_request(struct http_request *r, void *arg)
         problem_answer(r, ERROR_NOT_FOUND, NULL);
         return;
     }
-    if (http_request_method(r) != HTTP_GET) {
-        problem_answer(r, ERROR_METHOD, NULL);
+    if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD) {
+        problem_answer_method(r, "GET, HEAD, OPTIONS");
         return;
     }
     buf_init(&b, METRICS_BYTES_MAX);

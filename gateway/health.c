@@ -151,7 +151,7 @@ void health_handle(struct health *h, struct http_request *r)
     struct slice path = http_request_path(r);
 
     if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD)
-        problem_answer(r, ERROR_METHOD, NULL);
+        problem_answer_method(r, "GET, HEAD, OPTIONS");
     else if (slice_is(path, "/api/health"))
         answer_health(h, r);
     else if (slice_is(path, "/api/health/live"))

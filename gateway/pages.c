@@ -246,7 +246,7 @@ void pages_handle(const struct pages *p, struct http_request *r)
     const struct page *page;
 
     if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD) {
-        problem_answer(r, ERROR_METHOD, NULL);
+        problem_answer_method(r, "GET, HEAD, OPTIONS");
         return;
     }
     page = page_for(p, r);

@@ -12,4 +12,11 @@ void problem_answer(struct http_request *r, enum error_code code, const char *de
 void problem_answer_status(struct http_request *r, int status, enum error_code code,
                            const char *detail);
 
+/* Answer a method that is not taken here: 405 with `allow` ("GET, HEAD, OPTIONS"), or to OPTIONS,
+ * what was asked. */
+void problem_answer_method(struct http_request *r, const char *allow);
+
+/* What a server says of its own refusals: an on_refusal of http_server_handlers. */
+void problem_on_refusal(int status, struct http_answer *a, void *arg);
+
 #endif
