@@ -6,19 +6,18 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { cache, venv } from "../venv.mjs";
 
 const exec = promisify(execFile);
 const here = path.join(path.dirname(fileURLToPath(import.meta.url)), "clients");
-const cache = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "taskwire/conformance");
 
 async function folderFor(language, ...manifests) {
   const hash = createHash("sha256");
   for (const m of manifests) hash.update(await readFile(path.join(here, m)));
-  const folder = path.join(cache, `${language}-${hash.digest("hex").slice(0, 12)}`);
+  const folder = path.join(cache, "conformance", `${language}-${hash.digest("hex").slice(0, 12)}`);
   await mkdir(folder, { recursive: true });
   return folder;
 }
@@ -28,14 +27,9 @@ async function has(program, ...args) {
 }
 
 async function python() {
-  if (!await has("python3", "-c", "import venv, ensurepip")) return { reason: "no python3 with venv here" };
   const folder = await folderFor("python", "python/requirements.txt");
-  const program = path.join(folder, "bin/python");
-  if (!existsSync(path.join(folder, "ready"))) {
-    await exec("python3", ["-m", "venv", folder]);
-    await exec(program, ["-m", "pip", "install", "-q", "-r", path.join(here, "python/requirements.txt")], { timeout: 300_000 });
-    await exec("touch", [path.join(folder, "ready")]);
-  }
+  const { python: program, reason } = await venv(folder, path.join(here, "python/requirements.txt"));
+  if (reason) return { reason };
   return {
     "python-socketio sync": [program, path.join(here, "python/sync_client.py")],
     "python-socketio async": [program, path.join(here, "python/async_client.py")],
