@@ -3,9 +3,10 @@
  * TASKWIRE_FAULT=STEP[:N] kills it with SIGKILL at that step the N-th time (the first where N is
  * missing). The steps are what FAULT_POINT says in the code: of a transition before-commit
  * (SQLite), after-commit, after-settle (amid-settle inside, MongoDB), after-notify,
- * before-publish, after-publish, before-mark and after-mark; of an input of the bus before-ack, before-dead and after-ack; of an
- * epoch before-begin and after-begin. Without -DTASKWIRE_FAULTS nothing is left of it. Any
- * thread: that two of them miscount is of no interest to whoever is being killed. */
+ * before-publish, after-publish, before-mark and after-mark; of an input of the bus before-ack,
+ * before-dead and after-ack; of an epoch before-begin and after-begin. Without -DTASKWIRE_FAULTS
+ * nothing is left of it. Any thread: that two of them miscount is of no interest to whoever is
+ * being killed. */
 #ifndef TASKWIRE_TASKD_FAULT_H
 #define TASKWIRE_TASKD_FAULT_H
 

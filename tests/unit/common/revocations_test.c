@@ -174,8 +174,8 @@ static void missing_times_are_now_and_thirty_days(void **state)
 static void it_is_written_and_read_as_it_was(void **state)
 {
     static const char *const TEXTS[] = {
-        "{\"id\":\"sub:1795222800000:ann@acme\",\"sub\":\"ann@acme\",\"issuedBefore\":\"2026-11-21T01:00:00.000Z\","
-            "\"expiresAt\":\"2026-12-01T00:00:00.000Z\"}",
+        "{\"id\":\"sub:1795222800000:ann@acme\",\"sub\":\"ann@acme\","
+            "\"issuedBefore\":\"2026-11-21T01:00:00.000Z\",\"expiresAt\":\"2026-12-01T00:00:00.000Z\"}",
         "{\"id\":\"jti:j\",\"jti\":\"j\",\"expiresAt\":\"2026-12-01T00:00:00.000Z\"}",
         "{\"id\":\"token:" HASH "\",\"fingerprint\":\"" HASH "\",\"expiresAt\":\"2026-12-01T00:00:00.000Z\"}",
     };
@@ -211,7 +211,8 @@ static void the_longest_id_fits(void **state)
 static void what_is_none_is_refused(void **state)
 {
     static const char *const BAD[] = {
-        "{}", "[]", "null", "{\"sub\":null}", "{\"sub\":1}", "{\"sub\":\"\"}", "{\"sub\":\"a/b\"}", "{\"sub\":\"a b\"}",
+        "{}", "[]", "null", "{\"sub\":null}", "{\"sub\":1}", "{\"sub\":\"\"}",
+        "{\"sub\":\"a/b\"}", "{\"sub\":\"a b\"}",
         "{\"sub\":\"a\",\"jti\":\"b\"}", "{\"jti\":\"b\",\"fingerprint\":\"" HASH "\"}",
         "{\"fingerprint\":\"abc\"}", "{\"fingerprint\":\"" HASH "0\"}",
         "{\"fingerprint\":\"75D0A4A1AF8B1FB7DF6EBB0C6F6A7C8F8F37AD3E5D3C2B0E3B3A5B8B5A0C1D2E\"}",
