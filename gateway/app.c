@@ -27,22 +27,25 @@ static void on_frame(struct org *o, struct frame *f, void *arg)
     bool        tell_task = topics_admit(&a->topics, f);
     bool        tell_rows = boards_admit(&a->boards, f);
 
-    (void)o;
     lines_tell(&a->lines, f, tell_task, tell_rows);
+    arrivals_frame(&a->arrivals, o, f);
 }
 
 static void on_resync(struct org *o, void *arg)
 {
     struct app *a = arg;
 
+    arrivals_resync(&a->arrivals, o);
     topics_resync(&a->topics, o);
     boards_resync(&a->boards, o);
 }
 
 static void on_moved(struct org *o, void *arg)
 {
-    (void)arg;
+    struct app *a = arg;
+
     sources_moved(o);
+    arrivals_moved(&a->arrivals, o);
 }
 
 static const struct orgs_handlers ORGS_HANDLERS = {
@@ -150,13 +153,22 @@ static int authorise(struct app *a, struct sio_socket *s, struct slice auth, str
     return err;
 }
 
+/* What a client says that wants to go on with its session. */
+static void arrive(struct app *a, struct peer *p, struct slice auth)
+{
+    json_t *object = json_parse(auth, NULL);
+
+    arrival_begin(&a->arrivals, p, slice_of(json_text(object, "pid")),
+                  slice_of(json_text(object, "offset")));
+    json_decref(object);
+}
+
 static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
 {
     struct app     *a = arg;
     struct claims   claims;
     enum error_code code;
     struct peer    *p;
-    char            room[ROOM_MAX];
 
     if (a->is_closing) {
         sio_close_transport(s);
@@ -170,10 +182,7 @@ static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
                  orgs_ref(a->orgs, slice_of(claims.org)));
     p->exp_s = claims.exp_s;
     expiry_add(&a->expiry, &p->in_expiry, claims.exp_s);
-    sio_accept(s, NULL);
-    if (sio_join(s, room_user(room, slice_of(claims.org), slice_of(claims.sub))) != 0)
-        sio_close_transport(s);
-    log_debug("socket-open", LOG_TEXT("socket", sio_socket_sid(s)), LOG_TEXT("sub", claims.sub));
+    arrive(a, p, auth);
 }
 
 static void on_event(struct sio_socket *s, const struct sio_event *e, void *arg)
@@ -198,6 +207,8 @@ static void on_disconnect(struct sio_socket *s, enum sio_reason reason, void *ar
         return;
     log_debug("socket-closed", LOG_TEXT("socket", sio_socket_sid(s)),
               LOG_TEXT("why", sio_reason_text(reason)));
+    arrival_end(&a->arrivals, p,
+                reason != SIO_REASON_CLIENT_LEFT && reason != SIO_REASON_SERVER_LEFT);
     topics_each_of(p, leave_task, &a->topics);
     boards_leave(&a->boards, p);
     while (!list_is_empty(&p->waits)) {
@@ -283,6 +294,7 @@ static void on_timer(uv_timer_t *timer)
     struct app *a = timer->data;
 
     waits_end_due(a);
+    arrivals_tick(&a->arrivals);
     expiry_turn(&a->expiry, clock_wall_ms() / 1000, &EXPIRY_CALLS, a);
     if (++a->tick % TICKS_A_SECOND == 0)
         users_sweep(&a->users, net_now_ms(a->net));
@@ -345,6 +357,8 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
         .on_foreign = on_foreign,
     };
     const struct orgs_options oo = { options->redis_url, options->gateway, options->metrics };
+    struct arrivals_options   ao = { options->gateway, &a->peers, NULL, &a->topics, &a->boards,
+                                     NULL, options->metrics };
     uv_loop_t                *loop = net_loop(net);
 
     *a = (struct app){ .net = net, .options = *options };
@@ -354,11 +368,14 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     a->sio = sio_server_new(net, &a->options.sio, options->metrics);
     sio_server_hooks(a->sio, &hooks, a);
     a->ns = sio_namespace_new(a->sio, "/", &NAMESPACE_HANDLERS, a);
+    ao.orgs = a->orgs;
+    ao.ns = a->ns;
     sources_init(&a->sources, loop, options->taskd);
     peers_init(&a->peers, loop);
     lines_init(&a->lines, a->ns, &a->peers, options->metrics);
     topics_init(&a->topics, &a->lines, a->orgs, &a->sources, options->metrics);
     boards_init(&a->boards, &a->lines, &a->sources, options->metrics);
+    arrivals_init(&a->arrivals, &ao);
     users_init(&a->users, options->joins_per_second);
     addresses_init(&a->addresses, options->connections_per_address);
     expiry_init(&a->expiry, clock_wall_ms() / 1000);
@@ -374,6 +391,7 @@ static void on_sio_closed(void *arg)
 {
     struct app *a = arg;
 
+    arrivals_close(&a->arrivals);
     topics_deinit(&a->topics);
     boards_deinit(&a->boards);
     sources_close(&a->sources);

@@ -8,6 +8,7 @@
 #include "common/jwt.h"
 #include "common/metrics.h"
 #include "gateway/addresses.h"
+#include "gateway/arrival.h"
 #include "gateway/boards.h"
 #include "gateway/cluster.h"
 #include "gateway/expiry.h"
@@ -48,6 +49,7 @@ struct app {
     struct topics         topics;
     struct boards         boards;
     struct peers          peers;
+    struct arrivals       arrivals;
     struct users          users;
     struct addresses      addresses;
     struct expiry         expiry;

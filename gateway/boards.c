@@ -53,6 +53,7 @@ struct board {
     struct seen         seen;                  /* what the rooms have been told of */
     struct sio_message *state;                 /* of the kept page, for all without private tasks */
     struct rcbuf       *state_of;
+    char                state_offset[OFFSET_TEXT_SIZE];
     UT_hash_handle      hh;
 };
 
@@ -195,9 +196,29 @@ void boards_deinit(struct boards *bs)
 
 /* --- telling --- */
 
-static void tell_lines(struct peer *p, const struct source *s, const char *address,
+/* A state and the lines after it, to one peer. The last of them carries the offset, so that
+ * who has the offset has them all. */
+struct telling {
+    struct peer *peer;
+    size_t       left;                         /* lines to come */
+    bool         is_counting;                  /* nothing is said yet */
+    struct slice offset;
+};
+
+static void tell(struct telling *t, struct slice json)
+{
+    if (t->is_counting) {
+        t->left++;
+        return;
+    }
+    t->left--;
+    peer_emit_at(t->peer, json, t->left == 0 ? t->offset : (struct slice){ NULL, 0 });
+}
+
+static void tell_lines(struct telling *t, const struct source *s, const char *address,
                        const struct dash_part *part)
 {
+    const struct peer   *p = t->peer;
     const struct frames *fs = &s->join.frames;
 
     for (size_t i = 0; i < fs->count; i++) {
@@ -208,33 +229,36 @@ static void tell_lines(struct peer *p, const struct source *s, const char *addre
             continue;
         while (envelope_next(&rest, &to, &json)) {
             if (slice_is(to, address) && !dash_covers(part, e, json))
-                peer_emit(p, json);
+                tell(t, json);
         }
     }
 }
 
 static struct sio_message *message_of(struct board *b, const struct dash_part *page,
-                                      const struct dash_part *own)
+                                      const struct dash_part *own, struct slice offset)
 {
     struct buf          text;
     struct sio_message *m;
 
     buf_init(&text, STATE_BYTES_MAX);
     dash_compose(page, own, &text);
-    m = sio_message_new(b->all->lines->ns, buf_peek(&text), (struct slice){ NULL, 0 }, 0);
+    m = sio_message_new(b->all->lines->ns, buf_peek(&text), offset, 0);
     buf_deinit(&text);
     return m;
 }
 
-/* The page's event is framed once for all who have nothing of their own. */
-static struct sio_message *shared_state(struct board *b, const struct dash_part *page)
+/* The page's event is framed once for all who have nothing of their own, and as many snapshots
+ * behind them (as a rule it is everybody's first). */
+static struct sio_message *shared_state(struct board *b, const struct dash_part *page,
+                                        struct slice offset)
 {
     struct rcbuf *snapshot = b->page.join.snapshot;
 
-    if (b->state_of != snapshot) {
+    if (b->state_of != snapshot || !slice_is(offset, b->state_offset)) {
         state_drop(b);
-        b->state = message_of(b, page, NULL);
+        b->state = message_of(b, page, NULL, offset);
         b->state_of = rcbuf_ref(snapshot);
+        snprintf(b->state_offset, sizeof(b->state_offset), "%.*s", SLICE_ARG(offset));
     }
     return b->state;
 }
@@ -266,24 +290,34 @@ static void waiter_serve(struct board *b, struct wait *w, const struct dash_part
                          const struct dash_part *own, const struct source *own_source)
 {
     struct peer        *p = w->peer;
+    struct telling      t = { .peer = p, .is_counting = true };
     struct sio_message *m;
     struct dash_part    mine = own != NULL ? *own : *page;
+    struct slice        offset, none = { NULL, 0 };
+    struct offset       at;
+    char                text[OFFSET_TEXT_SIZE];
 
     if (own == NULL)
         mine.rev = 0;                          /* the page's counts are not theirs */
-    if (w->request == NULL && boards_has(p)) {
-        wait_end(w, OUTCOME_OK);               /* taken out, and back by a join of its own */
+    if (!wait_may_be_served(w))
         return;
-    }
     if (!rooms_join(b, p)) {
         wait_end(w, ERROR_ROOM_LIMIT);
         return;
     }
-    m = own == NULL ? sio_message_ref(shared_state(b, page)) : message_of(b, page, own);
+    t.offset = peer_number(p, org_position(p->org), &at, text);
+    tell_lines(&t, &b->page, "dash", page);
+    tell_lines(&t, own == NULL ? &b->page : own_source, "mine", &mine);
+    offset = t.left == 0 ? t.offset : none;
+    m = own == NULL ? sio_message_ref(shared_state(b, page, offset))
+                    : message_of(b, page, own, offset);
     peer_emit_message(p, m);
     sio_message_unref(m);
-    tell_lines(p, &b->page, "dash", page);
-    tell_lines(p, own == NULL ? &b->page : own_source, "mine", &mine);
+    t.is_counting = false;
+    tell_lines(&t, &b->page, "dash", page);
+    tell_lines(&t, own == NULL ? &b->page : own_source, "mine", &mine);
+    if (t.offset.len > 0)
+        peer_told(p, none, &at);
     metric_inc(b->all->joins);
     wait_end(w, OUTCOME_OK);
 }
@@ -347,7 +381,25 @@ static void member_take_out(struct sio_socket *s, void *arg)
         return;
     rooms_leave(p);
     w = wait_new(p, NULL, (struct slice){ NULL, 0 });
+    wait_expect(w);
     list_append(&b->waiters, &w->in_source);
+}
+
+static void note_reader(struct sio_socket *s, void *arg)
+{
+    const struct peer *p = sio_socket_data(s);
+
+    if (p != NULL && !p->follows_log)
+        *(bool *)arg = true;
+}
+
+/* Is somebody in there whom `seen` speaks for? Who follows the log is told its lines anyway. */
+static bool has_readers(struct board *b, struct slice room)
+{
+    bool is_any = false;
+
+    sio_each_member(b->all->lines->ns, room, note_reader, &is_any);
+    return is_any;
 }
 
 enum use { USE_NOW, USE_LATER, USE_NEVER };
@@ -373,7 +425,7 @@ static enum use part_look(struct board *b, struct source *s, struct dash_part *p
         source_stale(s);
         return USE_NEVER;
     }
-    if (age == AGE_AHEAD && sio_room_size(b->all->lines->ns, room) > 0) {
+    if (age == AGE_AHEAD && has_readers(b, room)) {
         if (!is_last)
             return USE_LATER;
         sio_each_member(b->all->lines->ns, room, member_take_out, b);   /* they missed it */
@@ -490,10 +542,23 @@ void boards_join(struct boards *bs, struct wait *w)
     struct org   *org = w->peer->org;
     struct board *b = board_find(bs, org_name(org));
 
+    wait_expect(w);
     if (b == NULL)
         b = board_new(bs, org);
     list_append(&b->waiters, &w->in_source);
     source_want(&b->page);
+}
+
+int boards_enter(struct boards *bs, struct peer *p)
+{
+    struct board *b = board_find(bs, org_name(p->org));
+
+    if (b == NULL)
+        b = board_new(bs, p->org);
+    if (rooms_join(b, p))
+        return 0;
+    board_look(b);
+    return ERR_TOO_BIG;
 }
 
 void boards_look(struct boards *bs, struct slice org)
@@ -508,6 +573,7 @@ void boards_leave(struct boards *bs, struct peer *p)
 {
     peer_forget(p, (struct slice){ NULL, 0 });
     rooms_leave(p);
+    peer_left(p, (struct slice){ NULL, 0 });
     boards_look(bs, user_org(p->user));
 }
 

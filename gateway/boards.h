@@ -30,6 +30,10 @@ void boards_deinit(struct boards *bs);
  * that is done or refused. */
 void boards_join(struct boards *bs, struct wait *w);
 
+/* Let in somebody who is coming back, without a state, as of this moment's position of the feed.
+ * Returns 0, or ERR_TOO_BIG past the limit of rooms. */
+int boards_enter(struct boards *bs, struct peer *p);
+
 /* Leave the rooms, or stop waiting for them. */
 void boards_leave(struct boards *bs, struct peer *p);
 bool boards_has(const struct peer *p);

@@ -40,25 +40,44 @@ uint64_t lines_key(struct slice json, struct slice task, bool is_mine)
     return 0;
 }
 
-void lines_say(struct lines *f, struct slice room, struct slice json, uint64_t key)
+void lines_say(struct lines *f, struct slice room, const struct line *line)
 {
     size_t              members = sio_room_size(f->ns, room);
     struct sio_message *m;
 
     if (members == 0)
         return;
-    m = sio_message_new(f->ns, json, (struct slice){ NULL, 0 }, key);
+    m = sio_message_new(f->ns, line->json, line->offset, line->key);
     sio_broadcast(f->ns, room, m);
     sio_message_unref(m);
     f->peers->traffic.sent += members;
     metric_inc(f->told);
 }
 
+static void say_to_follower(struct sio_socket *s, void *arg)
+{
+    const struct line *line = arg;
+    struct peer       *p = sio_socket_data(s);
+
+    if (p != NULL && p->follows_log)
+        peer_emit_at(p, line->json, line->offset);
+}
+
+/* The room is not owed this line, since its members were shown it by a snapshot before it was
+ * published. Who came back without a snapshot was not. */
+static void say_to_followers(struct lines *f, struct slice room, const struct line *line)
+{
+    struct line copy = *line;
+
+    if (f->peers->followers > 0)
+        sio_each_member(f->ns, room, say_to_follower, &copy);
+}
+
 struct eviction {
-    struct lines        *lines;
     const struct routing *routing;
     struct slice          room;
     struct sio_message   *message;
+    bool                  of_followers;        /* of them alone */
 };
 
 static void evict(struct sio_socket *s, void *arg)
@@ -66,72 +85,100 @@ static void evict(struct sio_socket *s, void *arg)
     struct eviction *e = arg;
     struct peer     *p = sio_socket_data(s);
 
-    if (p == NULL || peer_may_see(p, e->routing->org, e->routing->creator, true))
+    if (p == NULL || peer_may_see(p, e->routing->org, e->routing->creator, true) ||
+        (e->of_followers && !p->follows_log))
         return;
+    peer_left(p, e->routing->task);
     peer_emit_message(p, e->message);
     sio_leave(s, e->room);
 }
 
-void lines_evict(struct lines *f, const struct routing *r, struct slice json)
+static void evict_from(struct lines *f, struct eviction *e, const struct line *line)
 {
-    char            room[ROOM_MAX];
-    struct buf      made;
-    struct eviction e = { .lines = f, .routing = r, .room = room_task(room, r->task) };
+    char       room[ROOM_MAX];
+    struct buf made;
 
-    if (sio_room_size(f->ns, e.room) == 0)
+    e->room = room_task(room, e->routing->task);
+    if (sio_room_size(f->ns, e->room) == 0)
         return;
     buf_init(&made, 256);
     buf_printf(&made, "[\"task:evicted\",{\"taskId\":\"%.*s\",\"seq\":%lld,\"reason\":\"private\"}]",
-               SLICE_ARG(r->task), (long long)r->seq);
-    e.message = sio_message_new(f->ns, json.len > 0 ? json : buf_peek(&made),
-                                (struct slice){ NULL, 0 }, 0);
-    sio_each_member(f->ns, e.room, evict, &e);
-    sio_message_unref(e.message);
+               SLICE_ARG(e->routing->task), (long long)e->routing->seq);
+    e->message = sio_message_new(f->ns, line->json.len > 0 ? line->json : buf_peek(&made),
+                                 line->offset, 0);
+    sio_each_member(f->ns, e->room, evict, e);
+    sio_message_unref(e->message);
     buf_deinit(&made);
 }
 
-/* A line for dashboards. */
-static void say_dash(struct lines *f, const struct routing *r, bool is_mine, struct slice json)
+void lines_evict(struct lines *f, const struct routing *r)
 {
-    char     room[ROOM_MAX];
-    uint64_t key = lines_key(json, r->task, is_mine);
+    static const struct line NONE = { .key = 0 };
+    struct eviction          e = { .routing = r };
+
+    evict_from(f, &e, &NONE);
+}
+
+/* A line for dashboards. `is_owed`: it is news for who is there. */
+static void say_dash(struct lines *f, const struct routing *r, bool is_mine, bool is_owed,
+                     struct line *line)
+{
+    char         text[ROOM_MAX];
+    struct slice room;
 
     if (r->org.len == 0 || (is_mine && r->creator.len == 0))
         return;
-    if (is_mine)
-        lines_say(f, room_mine(room, r->org, r->creator), json, key);
+    room = is_mine ? room_mine(text, r->org, r->creator) : room_dash(text, r->org);
+    line->key = lines_key(line->json, r->task, is_mine);
+    if (is_owed || event_is(line->json, "dashboard:task_count_changed"))
+        lines_say(f, room, line);
     else
-        lines_say(f, room_dash(room, r->org), json, key);
+        say_to_followers(f, room, line);
 }
 
-static void say_task(struct lines *f, const struct routing *r, bool is_eviction, struct slice json)
+static void say_task(struct lines *f, const struct routing *r, bool is_owed, struct line *line)
 {
-    char room[ROOM_MAX];
+    char text[ROOM_MAX];
 
-    if (is_eviction)
-        lines_evict(f, r, json);
-    else
-        lines_say(f, room_task(room, r->task), json, 0);
+    if (!is_owed) {
+        say_to_followers(f, room_task(text, r->task), line);
+        return;
+    }
+    lines_say(f, room_task(text, r->task), line);
+    line->offset = (struct slice){ NULL, 0 };
+    lines_say(f, room_away(text, r->task), line);
+}
+
+static void say(struct lines *f, const struct routing *r, struct slice to, struct line *line,
+                const bool owed[2])
+{
+    bool            is_mine = slice_is(to, "mine");
+    struct eviction eviction = { .routing = r, .of_followers = !owed[0] };
+
+    if (slice_is(to, "evict"))
+        evict_from(f, &eviction, line);
+    else if (slice_is(to, "task"))
+        say_task(f, r, owed[0], line);
+    else if (is_mine || slice_is(to, "dash"))
+        say_dash(f, r, is_mine, owed[1], line);
+    else if (slice_starts(to, "user:"))
+        lines_say(f, to, line);
 }
 
 void lines_tell(struct lines *f, const struct frame *frame, bool tell_task, bool tell_rows)
 {
-    const struct routing *r = &frame->e.routing;
-    struct slice          rest = frame->e.lines, to, json;
-    uint64_t              began = uv_hrtime();
+    const bool    owed[2] = { tell_task, tell_rows };
+    struct slice  rest = frame->e.lines, to;
+    struct offset at = { .at = frame->e.at };
+    struct line   line;
+    char          text[OFFSET_TEXT_SIZE];
+    uint64_t      began = uv_hrtime();
 
-    while (envelope_next(&rest, &to, &json)) {
-        bool is_eviction = slice_is(to, "evict"), is_mine = slice_is(to, "mine");
-
-        if (is_eviction || slice_is(to, "task")) {
-            if (tell_task)
-                say_task(f, r, is_eviction, json);
-        } else if (is_mine || slice_is(to, "dash")) {
-            if (tell_rows || event_is(json, "dashboard:task_count_changed"))
-                say_dash(f, r, is_mine, json);
-        } else if (slice_starts(to, "user:")) {
-            lines_say(f, to, json, 0);
-        }
+    for (; envelope_next(&rest, &to, &line.json); at.line++) {
+        offset_format(&at, text);
+        line.offset = slice_of(text);
+        line.key = 0;
+        say(f, &frame->e.routing, to, &line, owed);
     }
     metric_observe(f->seconds, (double)(uv_hrtime() - began) / 1e9);
 }

@@ -23,12 +23,18 @@ void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,
  * told in any case). Who is evicted is taken out of the room. */
 void lines_tell(struct lines *f, const struct frame *frame, bool tell_task, bool tell_rows);
 
-/* Say one event to a room. `key`: see eio_message_new. */
-void lines_say(struct lines *f, struct slice room, struct slice json, uint64_t key);
+/* An event and the offset that it carries (empty: none); `key`: see eio_message_new. */
+struct line {
+    struct slice json, offset;
+    uint64_t     key;
+};
 
-/* Tell those in a task's room who may not see it (any more) that they are out, and take them
- * out. `json`: the event; where it is empty one is made. */
-void lines_evict(struct lines *f, const struct routing *r, struct slice json);
+/* Say one event to a room. */
+void lines_say(struct lines *f, struct slice room, const struct line *line);
+
+/* Tell those in a task's room who may not see it any more that they are out, and take them
+ * out. */
+void lines_evict(struct lines *f, const struct routing *r);
 
 /* The conflation key of a dashboard's line (0: none): a slow reader needs only the newest
  * row of a task, and the newest counts of a scope. Pure. */

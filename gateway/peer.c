@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "gateway/rooms.h"
 
 struct request {
     struct peer *peer;
@@ -46,10 +47,53 @@ bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, 
     return !is_private && slice_eq(org, user_org(p->user));
 }
 
+/* --- the keeper --- */
+
+uint64_t peer_expect(struct peer *p, struct slice task)
+{
+    return p->seat == NULL ? 0 : p->all->keeper->expect(p, task);
+}
+
+void peer_told(struct peer *p, struct slice task, const struct offset *at)
+{
+    if (p->seat != NULL)
+        p->all->keeper->told(p, task, at);
+}
+
+void peer_left(struct peer *p, struct slice task)
+{
+    if (p->seat != NULL)
+        p->all->keeper->left(p, task);
+}
+
+struct slice peer_number(struct peer *p, struct position at, struct offset *out,
+                         char text[OFFSET_TEXT_SIZE])
+{
+    if (p->seat == NULL || !p->all->keeper->number(p, at, out))
+        return (struct slice){ NULL, 0 };
+    offset_format(out, text);
+    return slice_of(text);
+}
+
+/* --- sending --- */
+
 void peer_emit(struct peer *p, struct slice array)
 {
     if (sio_emit(p->socket, array) == 0)
         p->all->traffic.sent++;
+}
+
+void peer_emit_at(struct peer *p, struct slice array, struct slice offset)
+{
+    struct sio_message *m;
+
+    if (offset.len == 0) {
+        peer_emit(p, array);
+        return;
+    }
+    m = sio_message_new(sio_socket_namespace(p->socket), array, offset, 0);
+    peer_emit_message(p, m);
+    sio_message_unref(m);
 }
 
 void peer_emit_message(struct peer *p, struct sio_message *m)
@@ -173,9 +217,47 @@ static void wait_unlink(struct wait *w)
     list_remove(&w->in_due);
 }
 
+void wait_expect(struct wait *w)
+{
+    if (w->write == 0)
+        w->write = peer_expect(w->peer, slice_of(w->task));
+}
+
+bool wait_may_be_served(struct wait *w)
+{
+    const struct peer *p = w->peer;
+
+    w->is_parked = w->write != 0 && p->seat != NULL &&
+                   !p->all->keeper->has_written(p, w->write);
+    return !w->is_parked;
+}
+
+struct wait *wait_unpark(struct peer *p)
+{
+    list_each(node, &p->waits) {
+        struct wait *w = container_of(node, struct wait, in_peer);
+
+        if (w->is_parked && wait_may_be_served(w))
+            return w;
+    }
+    return NULL;
+}
+
+static bool is_in(const struct peer *p, const char *task)
+{
+    char room[ROOM_MAX];
+
+    if (task[0] == '\0')
+        return sio_is_member(p->socket, room_dash(room, user_org(p->user)));
+    return sio_is_member(p->socket, room_task(room, slice_of(task))) ||
+           sio_is_member(p->socket, room_away(room, slice_of(task)));
+}
+
 void wait_end(struct wait *w, int outcome)
 {
     wait_unlink(w);
+    if (outcome != OUTCOME_OK && w->write != 0 && !is_in(w->peer, w->task))
+        peer_left(w->peer, slice_of(w->task));
     if (w->request != NULL)
         request_told(w->request, outcome, w->task);
     free(w);
@@ -218,7 +300,9 @@ void peer_free(struct peer *p)
 {
     list_each_safe(node, &p->waits)
         wait_drop(container_of(node, struct wait, in_peer));
-    assert(list_is_empty(&p->in_expiry));
+    assert(list_is_empty(&p->in_expiry) && p->seat == NULL && p->arrival == NULL);
+    if (p->follows_log)
+        p->all->followers--;
     sio_socket_set_data(p->socket, NULL);
     free(p);
 }

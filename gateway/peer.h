@@ -21,11 +21,29 @@ struct traffic {
     uint64_t sent, received, errors;
 };
 
+struct seat;
+struct arrival;
+struct peer;
+
+/* Who keeps a record of a peer's rooms, so that it can come back to them (seats.c). Called
+ * for peers with a seat only; `task` is empty for the dashboard. */
+struct peer_keeper {
+    /* A snapshot of this room is wanted: it is written down. Returns the write to wait for. */
+    uint64_t (*expect)(struct peer *p, struct slice task);
+    bool     (*has_written)(const struct peer *p, uint64_t write);
+    /* The offset of a snapshot that leaves now; false: it shall have none. */
+    bool     (*number)(struct peer *p, struct position at, struct offset *out);
+    void     (*told)(struct peer *p, struct slice task, const struct offset *at);
+    void     (*left)(struct peer *p, struct slice task);
+};
+
 /* What peers share. */
 struct peers {
     uv_loop_t     *loop;
     struct traffic traffic;
     struct list    waits;                      /* those with a deadline, in its order */
+    const struct peer_keeper *keeper;          /* NULL: nobody has a seat */
+    size_t         followers;                  /* peers that follow the log */
 };
 
 struct peer {
@@ -34,6 +52,10 @@ struct peer {
     struct user       *user;                   /* who it is; shared by all their sockets */
     struct org        *org;                    /* its own; a reference */
     int64_t            exp_s;                  /* when its token ends */
+    struct seat       *seat;                   /* seats.c's; NULL: none */
+    struct arrival    *arrival;                /* arrival.c's, until it is let in */
+    bool               follows_log;            /* it came back, so it is owed every line of the log
+                                                  that its rooms get, whatever a snapshot showed */
     struct list        waits;
     struct list        in_expiry;
 };
@@ -50,8 +72,19 @@ void peer_free(struct peer *p);
 /* The access rule (SPEC A2). */
 bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, bool is_private);
 
-/* Send an event; counted. */
+/* What keeper's members say, for any peer: without a seat nothing is to be waited for, and
+ * nothing has a number. */
+uint64_t peer_expect(struct peer *p, struct slice task);
+void     peer_told(struct peer *p, struct slice task, const struct offset *at);
+void     peer_left(struct peer *p, struct slice task);
+
+/* The offset of a snapshot that leaves at `at`, as text (empty: it has none). */
+struct slice peer_number(struct peer *p, struct position at, struct offset *out,
+                         char text[OFFSET_TEXT_SIZE]);
+
+/* Send an event; counted. `offset` may be empty. */
 void peer_emit(struct peer *p, struct slice array);
+void peer_emit_at(struct peer *p, struct slice array, struct slice offset);
 void peer_emit_message(struct peer *p, struct sio_message *m);
 
 /* --- requests --- */
@@ -78,11 +111,22 @@ struct wait {
     struct peer    *peer;
     struct request *request;                   /* NULL: nobody asked */
     uint64_t        due_ms;
+    uint64_t        write;                     /* must be done before it is served; 0: none */
+    bool            is_parked;                 /* served too early: it waits for its write alone */
     char            task[25];                  /* "": the dashboard */
 };
 
 /* `request` may be NULL. It is on nobody's `in_source` list yet. */
 struct wait *wait_new(struct peer *p, struct request *request, struct slice task);
+
+/* What it waits for is to be written down first. Once per wait. */
+void wait_expect(struct wait *w);
+
+/* May it be served? If not it is parked: when its write is done, it has to wait again. */
+bool wait_may_be_served(struct wait *w);
+
+/* One that is parked and may be served now, parked no more; NULL: none. */
+struct wait *wait_unpark(struct peer *p);
 
 /* It is over: removed from all lists, told to its request, freed. */
 void wait_end(struct wait *w, int outcome);

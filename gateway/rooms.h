@@ -23,6 +23,13 @@ static inline struct slice room_task(char out[ROOM_MAX], struct slice task)
     return room_made(out, snprintf(out, ROOM_MAX, "task:%.*s", SLICE_ARG(task)));
 }
 
+/* Those of them who are of another org than the task's (its creator, who has moved on): the
+ * same events, without offsets, for offsets are an org's. */
+static inline struct slice room_away(char out[ROOM_MAX], struct slice task)
+{
+    return room_made(out, snprintf(out, ROOM_MAX, "away:%.*s", SLICE_ARG(task)));
+}
+
 /* An org's dashboards. */
 static inline struct slice room_dash(char out[ROOM_MAX], struct slice org)
 {

@@ -32,6 +32,8 @@ struct topic {
     char                id[ID_LEN + 1];
     struct source       source;
     struct list         waiters;
+    struct list         holds;                 /* of who is coming back */
+    bool                is_held;               /* they are where the members are, or would be */
     int64_t             told;                  /* by the members; meaningful while there are any */
     bool                is_lagging;            /* they must be told the truth before anything else */
     int64_t             routing_seq;           /* of what stands below; 0: not known */
@@ -39,6 +41,7 @@ struct topic {
     char                creator[JWT_ID_MAX + 1];
     struct sio_message *state;                 /* the event of the kept snapshot, framed */
     struct rcbuf       *state_of;              /* that snapshot */
+    char                state_offset[OFFSET_TEXT_SIZE];   /* ... and with this offset */
     UT_hash_handle      hh;
 };
 
@@ -68,9 +71,17 @@ void topics_init(struct topics *ts, struct lines *lines, struct orgs *orgs,
 
 static size_t topic_members(const struct topic *t)
 {
-    char room[ROOM_MAX];
+    struct sio_namespace *ns = t->all->lines->ns;
+    char                  room[ROOM_MAX], away[ROOM_MAX];
 
-    return sio_room_size(t->all->lines->ns, room_task(room, slice_of(t->id)));
+    return sio_room_size(ns, room_task(room, slice_of(t->id))) +
+           sio_room_size(ns, room_away(away, slice_of(t->id)));
+}
+
+/* Does `told` mean something: is somebody there who has been told so far? */
+static bool has_followers(const struct topic *t)
+{
+    return t->is_held || topic_members(t) > 0;
 }
 
 /* --- life --- */
@@ -92,6 +103,7 @@ static struct topic *topic_new(struct topics *ts, struct slice id, struct org *o
     t->all = ts;
     memcpy(t->id, id.data, ID_LEN);
     list_init(&t->waiters);
+    list_init(&t->holds);
     snprintf(target, sizeof(target), "/internal/tasks/%s", t->id);
     source_init(&t->source, ts->sources, org, target, &SOURCE_HANDLERS, t);
     HASH_ADD_KEYPTR(hh, ts->table, t->id, ID_LEN, t);
@@ -109,7 +121,7 @@ static void state_drop(struct topic *t)
 
 static void topic_free(struct topic *t)
 {
-    assert(list_is_empty(&t->waiters));
+    assert(list_is_empty(&t->waiters) && list_is_empty(&t->holds));
     HASH_DELETE(hh, t->all->table, t);
     state_drop(t);
     source_deinit(&t->source);
@@ -119,7 +131,7 @@ static void topic_free(struct topic *t)
 /* Is it good for nothing any more? */
 static void topic_look(struct topic *t)
 {
-    if (!list_is_empty(&t->waiters) || topic_members(t) > 0)
+    if (!list_is_empty(&t->waiters) || !list_is_empty(&t->holds) || topic_members(t) > 0)
         return;
     t->is_lagging = false;
     if (!join_is_active(&t->source.join))
@@ -157,6 +169,16 @@ static void routing_learn(struct topic *t, const struct routing *r)
     t->creator[r->creator.len] = '\0';
 }
 
+static bool is_own(const struct topic *t, const struct peer *p)
+{
+    return slice_eq(org_name(t->source.org), user_org(p->user));
+}
+
+static struct slice room_of(const struct topic *t, const struct peer *p, char out[ROOM_MAX])
+{
+    return is_own(t, p) ? room_task(out, slice_of(t->id)) : room_away(out, slice_of(t->id));
+}
+
 static bool may_see(const struct topic *t, const struct peer *p)
 {
     return peer_may_see(p, org_name(t->source.org), slice_of(t->creator), t->is_private);
@@ -191,15 +213,17 @@ static int view_make(const struct topic *t, struct view *v)
     return v->state.len > 0 ? 0 : ERR_REPLY;
 }
 
-/* The snapshot's event is framed once, however many come for it while it is kept. */
-static struct sio_message *state_message(struct topic *t, const struct view *v)
+/* The snapshot's event is framed once for all who come for it at one position of the feed with
+ * as many snapshots behind them (in a storm of reconnects: nearly everybody). */
+static struct sio_message *state_message(struct topic *t, const struct view *v, struct slice offset)
 {
     struct rcbuf *snapshot = t->source.join.snapshot;
 
-    if (t->state_of != snapshot) {
+    if (t->state_of != snapshot || !slice_is(offset, t->state_offset)) {
         state_drop(t);
-        t->state = sio_message_new(t->all->lines->ns, v->state, (struct slice){ NULL, 0 }, 0);
+        t->state = sio_message_new(t->all->lines->ns, v->state, offset, 0);
         t->state_of = rcbuf_ref(snapshot);
+        snprintf(t->state_offset, sizeof(t->state_offset), "%.*s", SLICE_ARG(offset));
     }
     return t->state;
 }
@@ -222,18 +246,66 @@ static void each_line(struct topic *t, int64_t after,
     }
 }
 
-static void tell_peer(struct topic *t, struct slice json, void *arg)
+static void count_line(struct topic *t, struct slice json, void *arg)
 {
     (void)t;
-    peer_emit(arg, json);
+    (void)json;
+    ++*(size_t *)arg;
+}
+
+/* A snapshot and the lines after it, to one peer. The last of them carries the offset, so that
+ * who has the offset has them all. */
+struct telling {
+    struct peer *peer;
+    size_t       left;                         /* lines to come */
+    struct slice offset;
+};
+
+static void tell_peer(struct topic *t, struct slice json, void *arg)
+{
+    struct telling *telling = arg;
+
+    (void)t;
+    telling->left--;
+    peer_emit_at(telling->peer, json,
+                 telling->left == 0 ? telling->offset : (struct slice){ NULL, 0 });
 }
 
 static void tell_room(struct topic *t, struct slice json, void *arg)
 {
-    char room[ROOM_MAX];
+    const struct line line = { .json = json };
+    char              room[ROOM_MAX];
 
     (void)arg;
-    lines_say(t->all->lines, room_task(room, slice_of(t->id)), json, 0);
+    lines_say(t->all->lines, room_task(room, slice_of(t->id)), &line);
+    lines_say(t->all->lines, room_away(room, slice_of(t->id)), &line);
+}
+
+static void member_unsure(struct sio_socket *s, void *arg)
+{
+    const struct topic *t = arg;
+    struct peer        *p = sio_socket_data(s);
+
+    if (p != NULL)
+        (void)peer_expect(p, slice_of(t->id));
+}
+
+static void member_told(struct sio_socket *s, void *arg)
+{
+    const struct topic *t = arg;
+    struct peer        *p = sio_socket_data(s);
+    struct offset       at = offset_behind(org_position(t->source.org));
+
+    at.line++;                                 /* it has no number: only a later line proves it */
+    if (p != NULL)
+        peer_told(p, slice_of(t->id), &at);
+}
+
+static void each_member(struct topic *t, void (*fn)(struct sio_socket *, void *))
+{
+    char room[ROOM_MAX];
+
+    sio_each_member(t->all->lines->ns, room_task(room, slice_of(t->id)), fn, t);
 }
 
 /* The members fell behind: out with those who may not see it any more, then the truth. */
@@ -245,8 +317,9 @@ static void members_catch_up(struct topic *t, const struct view *v)
     now.seq = v->final;
     now.creator = slice_of(t->creator);
     if (t->is_private)
-        lines_evict(t->all->lines, &now, (struct slice){ NULL, 0 });
+        lines_evict(t->all->lines, &now);
     t->is_lagging = false;
+    each_member(t, member_told);
     if (t->told == v->final)
         return;                                /* they had missed nothing of this task */
     metric_inc(t->all->gaps);
@@ -259,19 +332,29 @@ static void members_catch_up(struct topic *t, const struct view *v)
 
 static void waiter_serve(struct topic *t, struct wait *w, const struct view *v)
 {
-    struct peer *p = w->peer;
-    char         room[ROOM_MAX];
+    struct peer   *p = w->peer;
+    struct telling telling = { .peer = p };
+    struct offset  at;
+    char           room[ROOM_MAX], offset[OFFSET_TEXT_SIZE];
 
     if (!may_see(t, p)) {
         wait_end(w, ERROR_NOT_FOUND);
         return;
     }
-    if (sio_join(p->socket, room_task(room, slice_of(t->id))) != 0) {
+    if (!wait_may_be_served(w))
+        return;
+    if (sio_join(p->socket, room_of(t, p, room)) != 0) {
         wait_end(w, ERROR_ROOM_LIMIT);
         return;
     }
-    peer_emit_message(p, state_message(t, v));
-    each_line(t, v->snapshot.routing.seq, tell_peer, p);
+    if (is_own(t, p))
+        telling.offset = peer_number(p, org_position(t->source.org), &at, offset);
+    each_line(t, v->snapshot.routing.seq, count_line, &telling.left);
+    peer_emit_message(p, state_message(t, v, telling.left == 0 ? telling.offset
+                                                               : (struct slice){ NULL, 0 }));
+    each_line(t, v->snapshot.routing.seq, tell_peer, &telling);
+    if (telling.offset.len > 0)
+        peer_told(p, slice_of(t->id), &at);
     metric_inc(t->all->joins);
     wait_end(w, OUTCOME_OK);
 }
@@ -286,6 +369,17 @@ static void waiters_end(struct topic *t, int outcome)
         wait_end(container_of(node, struct wait, in_source), outcome);
 }
 
+/* Call those who hold a place: it is settled (0), or cannot be had. They act later, not here. */
+static void holds_tell(struct topic *t, int err)
+{
+    list_each(node, &t->holds) {
+        struct topic_hold *h = container_of(node, struct topic_hold, in_topic);
+
+        h->err = err;
+        h->changed(h->arg);
+    }
+}
+
 /* The task is another org's: its numbers are not those of the feed that we follow. Its creator
  * may follow it there; nobody else may even know. */
 static void follow_to(struct topic *t, const struct routing *r)
@@ -298,6 +392,7 @@ static void follow_to(struct topic *t, const struct routing *r)
         if (!peer_may_see(w->peer, r->org, r->creator, r->is_private))
             wait_end(w, ERROR_NOT_FOUND);
     }
+    holds_tell(t, ERR_NOT_FOUND);              /* whoever has a place here is of this org */
     if (list_is_empty(&t->waiters)) {
         source_forget(&t->source);
         return;
@@ -323,12 +418,13 @@ static bool on_ready(struct source *s, bool is_last, void *arg)
     struct topic *t = arg;
     struct view   v;
     struct list  *node;
-    bool          has_members = topic_members(t) > 0;
+    bool          has_members = has_followers(t);
 
     if (view_make(t, &v) != 0) {
         log_error("snapshot-refused", LOG_TEXT("task", t->id));
         source_reset(s);
         waiters_end(t, ERROR_INTERNAL);
+        holds_tell(t, ERR_REPLY);
         return true;
     }
     if (has_members && t->told > v.final) {
@@ -342,6 +438,8 @@ static bool on_ready(struct source *s, bool is_last, void *arg)
         members_catch_up(t, &v);
     t->is_lagging = false;
     t->told = v.final;
+    t->is_held = !list_is_empty(&t->holds);
+    holds_tell(t, 0);
     while ((node = list_take_first(&t->waiters)) != NULL)
         waiter_serve(t, container_of(node, struct wait, in_source), &v);
     return true;
@@ -354,7 +452,8 @@ static void on_failed(struct source *s, int err, void *arg)
     if (err != ERR_NOT_FOUND)
         log_warn("snapshot-failed", LOG_TEXT("task", t->id), LOG_ERR(err));
     waiters_end(t, err == ERR_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE);
-    if (topic_members(t) == 0)
+    holds_tell(t, err);
+    if (!has_followers(t))
         return;
     if (err == ERR_STALE) {                    /* taskd insists: it is the truth, we are not */
         t->told = 0;
@@ -377,6 +476,7 @@ void topics_join(struct topics *ts, struct wait *w)
 {
     struct topic *t = topic_find(ts, slice_of(w->task));
 
+    wait_expect(w);
     if (t == NULL)
         t = topic_new(ts, slice_of(w->task), w->peer->org);
     if (t->routing_seq > 0 && !may_see(t, w->peer)) {
@@ -397,6 +497,8 @@ void topics_leave(struct topics *ts, struct peer *p, struct slice task)
 
     peer_forget(p, task);
     sio_leave(p->socket, room_task(room, task));
+    sio_leave(p->socket, room_away(room, task));
+    peer_left(p, task);
     if (t != NULL)
         topic_look(t);
 }
@@ -409,9 +511,59 @@ void topics_look(struct topics *ts, struct slice task)
         topic_look(t);
 }
 
+/* --- coming back --- */
+
+void topics_hold(struct topics *ts, struct topic_hold *h, struct org *org, struct slice task)
+{
+    struct topic *t = topic_find(ts, task);
+
+    if (t == NULL)
+        t = topic_new(ts, task, org);
+    h->topic = t;
+    h->err = ERR_BUSY;
+    list_append(&t->holds, &h->in_topic);
+    if (t->source.org != org) {
+        h->err = ERR_NOT_FOUND;                /* its offsets would be another org's */
+    } else if (has_followers(t) && !t->is_lagging) {
+        t->is_held = true;
+        h->err = 0;
+    } else {
+        source_want(&t->source);
+    }
+}
+
+int topic_hold_enter(struct topic_hold *h, struct peer *p)
+{
+    struct topic *t = h->topic;
+    char          room[ROOM_MAX];
+
+    if (h->err != 0 || t->is_lagging)
+        return h->err != 0 ? h->err : ERR_STALE;
+    if (!may_see(t, p) || !is_own(t, p))
+        return ERR_NOT_FOUND;
+    return sio_join(p->socket, room_task(room, slice_of(t->id)));
+}
+
+void topic_hold_release(struct topic_hold *h)
+{
+    struct topic *t = h->topic;
+
+    if (t == NULL)
+        return;
+    h->topic = NULL;
+    list_remove(&h->in_topic);
+    if (list_is_empty(&t->holds))
+        t->is_held = false;
+    topic_look(t);
+}
+
+/* --- frames --- */
+
 static void lag(struct topic *t)
 {
     t->is_lagging = true;
+    each_member(t, member_unsure);
+    holds_tell(t, ERR_STALE);                  /* what they replay would have a hole */
     source_reset(&t->source);
     source_want(&t->source);
 }
@@ -430,7 +582,7 @@ bool topics_admit(struct topics *ts, struct frame *f)
         source_reset(&t->source);
     else
         source_frame(&t->source, f);
-    if (t->is_lagging || topic_members(t) == 0 || r->seq <= t->told)
+    if (t->is_lagging || !has_followers(t) || r->seq <= t->told)
         return false;
     if (r->seq != t->told + 1) {
         log_warn("room-gap", LOG_TEXT("task", t->id), LOG_NUM("told", t->told),
@@ -449,7 +601,7 @@ void topics_resync(struct topics *ts, struct org *o)
     HASH_ITER(hh, ts->table, t, next) {
         if (t->source.org != o)
             continue;
-        if (topic_members(t) > 0)
+        if (has_followers(t))
             lag(t);
         else
             source_reset(&t->source);
@@ -465,7 +617,7 @@ static void on_room(struct sio_socket *s, struct slice room, void *arg)
 {
     struct walk *w = arg;
 
-    if (slice_starts(room, "task:"))
+    if (slice_starts(room, "task:") || slice_starts(room, "away:"))
         w->fn(sio_socket_data(s), slice_from(room, 5), w->arg);
 }
 

@@ -35,6 +35,24 @@ void topics_join(struct topics *ts, struct wait *w);
 /* Leave the room, or stop waiting for it. */
 void topics_leave(struct topics *ts, struct peer *p, struct slice task);
 
+/* A place in a task's room for somebody who is coming back without a snapshot: while it is held
+ * the room moves on with the feed as if they were in it. `org` is theirs. */
+struct topic_hold {
+    struct list   in_topic;                    /* the rest is topics.c's, but for err, ... */
+    struct topic *topic;
+    int           err;                         /* 0: settled; ERR_BUSY: not yet; else it failed */
+    void        (*changed)(void *arg);         /* ... these two, set before: err is another now; it
+                                                  may not call anything here */
+    void         *arg;
+};
+void topics_hold(struct topics *ts, struct topic_hold *h, struct org *org, struct slice task);
+
+/* Take the place: into the room, as of this moment's position of the feed. Returns 0,
+ * ERR_NOT_FOUND where they may not see the task (any more), ERR_TOO_BIG past the limit of
+ * rooms, or why it is not settled. */
+int  topic_hold_enter(struct topic_hold *h, struct peer *p);
+void topic_hold_release(struct topic_hold *h); /* always, in the end; harmless where never held */
+
 /* A wait for this task has ended otherwise: is the topic still good for something? */
 void topics_look(struct topics *ts, struct slice task);
 

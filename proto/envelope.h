@@ -52,6 +52,13 @@ struct offset {
 };
 #define OFFSET_TEXT_SIZE 64
 #define OFFSET_LINE_ALL  999                   /* behind every line of its envelope: a snapshot's */
+
+/* The offset behind all of `at`. */
+static inline struct offset offset_behind(struct position at)
+{
+    return (struct offset){ .at = at, .line = OFFSET_LINE_ALL };
+}
+
 int  offset_parse(struct slice text, struct offset *out);
 void offset_format(const struct offset *o, char out[OFFSET_TEXT_SIZE]);
 
