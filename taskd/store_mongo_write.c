@@ -533,7 +533,7 @@ int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bu
 {
     struct mg_try try;
     int64_t matched = 0;
-    size_t  at = 0;
+    size_t  at = seq == 1 ? 1 : 0;             /* its first is never the bucket it was in */
     int     err = mg_begin(&try, s, true) ? 0 : ERR_STORE;
 
     for (; err == 0 && matched == 0 && at < MARK_STEP_COUNT; at++) {
