@@ -47,6 +47,7 @@ test("it says of each what the table says", () => {
     const security = (op.security || doc.security).map((s) => Object.keys(s)[0]);
     assert.deepEqual(security, { OPEN: [], SIGNED: ["signature"], USER: ["bearer"], ADMIN: ["bearer"] }[auth], name);
     assert.equal("401" in op.responses, auth !== "OPEN", name);
+    assert.ok("503" in op.responses || auth === "OPEN", name);
     if (auth === "ADMIN") assert.ok("403" in op.responses, name);
     const isKeyed = flags.includes("ROUTE_KEYED");
     assert.equal(parameters.some((p) => p.name === "Idempotency-Key"), isKeyed, name);
