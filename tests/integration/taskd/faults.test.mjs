@@ -3,21 +3,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stack, until } from "../harness.mjs";
-import { LIFE, Witness, deadEvents, live, settled, storedTasks, timeline } from "./witness.mjs";
+import { LIFE, Witness, deadEvents, live, logIsRight, settled, storedTasks, timeline } from "./witness.mjs";
 
 // Of each step the first time, or one in the midst of things.
 const STEPS = {
   sqlite: ["before-commit:7", "after-commit", "after-commit:5", "after-settle:3", "before-publish:2", "after-publish",
-    "after-publish:6", "before-mark:2", "after-mark:3", "before-ack:4", "after-ack:2", "before-dead", "before-begin", "after-begin"],
-  mongo: ["after-commit:4", "amid-settle:3", "after-settle:2", "before-publish:3", "after-publish:5", "before-mark", "after-mark:2",
+    "after-publish:6", "after-notify:2", "before-mark:2", "after-mark:3", "before-ack:4", "after-ack:2", "before-dead", "before-begin", "after-begin"],
+  mongo: ["after-commit:4", "amid-settle:3", "after-settle:2", "after-notify", "before-publish:3", "after-publish:5", "before-mark", "after-mark:2",
     "before-ack:3", "before-dead", "after-begin"],
 };
+
+// What its creator is told of a life, once each (SPEC E, user:notification).
+const KINDS = ["needs_answer", "pr_ready", "merged"];
+const kindsOf = (witness, id) => [...witness.notices.values()].filter((n) => n.taskId === id).map((n) => n.kind);
 
 for (const store of ["sqlite", "mongo"]) {
   test(`a taskd that is killed at any step loses and repeats nothing over ${store}`, { timeout: 170_000 }, async () => {
     const stack = await Stack.start({ store, gatewayEnv: { JOINS_PER_SECOND: "0" } });
     try {
-      let witness = await Witness.at(stack);
+      const witness = await Witness.at(stack);
       for (const step of STEPS[store]) {
         await stack.taskd.stop();
         if (step.endsWith("begin")) await stack.redisCall("DEL", "tasks:org:acme", "tasks:log:acme");
@@ -32,6 +36,9 @@ for (const store of ["sqlite", "mongo"]) {
         await settled(stack);
         assert.deepEqual((await timeline(stack, taskId)).map((e) => e.eventType), LIFE, step);
         assert.equal((await deadEvents(stack)).filter((e) => e === late).length, 1, `${step}: the late input is one dead letter`);
+        await logIsRight(stack);
+        await until(`${step}: its creator was told of it`, () => kindsOf(witness, taskId).length >= KINDS.length, { ms: 10_000 });
+        assert.deepEqual(kindsOf(witness, taskId), KINDS, step);
         await witness.agrees(await storedTasks(stack)).catch((error) => { throw new Error(`${step}: ${error.message}`, { cause: error }); });
       }
       assert.equal((await deadEvents(stack)).length, STEPS[store].length);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stack, until } from "../harness.mjs";
-import { LINK, Witness, deadEvents, publish, settled, storedTasks, task, timeline, xadd } from "./witness.mjs";
+import { LINK, Witness, deadEvents, logIsRight, publish, settled, storedTasks, task, timeline, xadd } from "./witness.mjs";
 
 const RACES = Number(process.env.TASKWIRE_RACES || 1000);   // transitions that were fought for
 const TASKS = 16;
@@ -116,6 +116,7 @@ test(`of ${RACES} races of two taskd each has one winner, and the timeline is th
     await Promise.all(fields.map((f) => f.live(RACES)));
     const seconds = (Date.now() - began) / 1000;
     await settled(stack);
+    await logIsRight(stack);
     for (const f of fields) {
       const events = await timeline(stack, f.id);
       assert.deepEqual(events.map((e) => e.seq), Array.from({ length: f.seq }, (_, i) => i + 1));

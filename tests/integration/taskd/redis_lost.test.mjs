@@ -5,7 +5,7 @@ import { cp, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { Stack, sleep } from "../harness.mjs";
-import { Witness, busy, settled, storedTasks } from "./witness.mjs";
+import { Witness, busy, logIsRight, settled, storedTasks } from "./witness.mjs";
 
 // More of it, by hand: so often, and with that pause between a task's inputs.
 const ROUNDS = Number(process.env.TASKWIRE_ROUNDS || 1);
@@ -55,6 +55,7 @@ for (const [store, taskds] of [["sqlite", 1], ["mongo", 2]]) {
           await disaster(stack);
           await done;
           await settled(stack);
+          await logIsRight(stack);
           for (const w of witnesses) await w.agrees(await storedTasks(stack));
         });
       }

@@ -14,6 +14,7 @@ export class Witness {
     w.rows = new Map();                        // taskId -> {seq, status}
     w.rooms = new Map();                       // taskId -> seq
     w.counts = {};                             // scope -> counts
+    w.notices = new Map();                     // id -> {kind, taskId, ...}
     w.wrong = [];
     for (const { name, payload } of w.socket.log) w.hear(name, payload);
     w.socket.onAny((name, payload) => w.hear(name, payload));
@@ -47,6 +48,10 @@ export class Witness {
     else if (name === "dashboard:task_count_changed") this.count(p);
     else if (name === "task:state") this.snapshot(this.rooms, p.taskId, p, "room");
     else if (name === "task:event_added") this.next(this.rooms, p.taskId, p, "room");
+    else if (name === "user:notification") {
+      if (this.notices.has(p.id)) this.wrong.push(`notification ${p.id}, ${p.kind} of ${p.taskId}: twice`);
+      this.notices.set(p.id, p);
+    }
   }
 
   snapshot(map, id, p, what) {
@@ -66,7 +71,7 @@ export class Witness {
   }
 
   /** Wait until everything that the store holds was seen, and say that it was seen rightly. */
-  async agrees(stored) {
+  async agrees(stored, { countsMs = 5000 } = {}) {
     const behind = () => [...stored.values()].filter((t) => this.rows.get(t.taskId)?.seq !== t.seq ||
       (this.rooms.has(t.taskId) && this.rooms.get(t.taskId)?.seq !== t.seq));
     await until("the witness has seen all", () => behind().length === 0, { ms: 60_000 }).catch((error) => {
@@ -77,7 +82,7 @@ export class Witness {
     assert.deepEqual(this.wrong, [], "no gap, no repeat, nothing older than a snapshot");
     for (const t of stored.values()) assert.equal(this.rows.get(t.taskId).status, t.status);
     const right = countsOf([...stored.values()]);
-    await until("the counts are right", () => same(this.counts.org, right), { ms: 45_000 }).catch(() => {
+    await until("the counts are right", () => same(this.counts.org, right), { ms: countsMs }).catch(() => {
       assert.deepEqual(this.counts.org, right);
     });
   }
@@ -237,6 +242,23 @@ export async function timeline(stack, id, options = {}) {
     const { body } = await stack.call("GET", `/api/tasks/${id}/events?limit=100&after=${events.length}`, options);
     events.push(...body.events);
     if (body.events.length < 100) return events;
+  }
+}
+
+/** An org's log holds each transition of this epoch once, and those of a task in order. */
+export async function logIsRight(stack, org = "acme") {
+  const entries = JSON.parse(await stack.redisCall("--json", "XRANGE", `tasks:log:${org}`, "-", "+"));
+  const last = new Map();
+  let number = 0;
+  for (const [id, [, message]] of entries) {
+    const [position, routing] = message.split("\n", 2);
+    const [, task, , seq] = routing.split(" ");
+    assert.equal(position.split(" ")[1], id.split("-")[0]);
+    assert.ok(!number || Number(position.split(" ")[1]) === number + 1, "the numbers have no gap");
+    number = Number(position.split(" ")[1]);
+    if (task === "-") continue;
+    assert.ok(!last.has(task) || Number(seq) === last.get(task) + 1, `${task}: ${seq} after ${last.get(task)} in the log`);
+    last.set(task, Number(seq));
   }
 }
 
