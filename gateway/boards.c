@@ -299,6 +299,10 @@ static void waiter_serve(struct board *b, struct wait *w, const struct dash_part
 
     if (own == NULL)
         mine.rev = 0;                          /* the page's counts are not theirs */
+    if (w->request == NULL && boards_has(p)) {
+        wait_end(w, OUTCOME_OK);               /* taken out, and back by a join of its own */
+        return;
+    }
     if (!wait_may_be_served(w))
         return;
     if (!rooms_join(b, p)) {
