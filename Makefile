@@ -171,6 +171,10 @@ test: deps                              ## every suite: unit, integration, with 
 	$(Q)$(SUB) $(TEST_THINGS)
 	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs $(SUITES)
 
+conformance: deps                       ## real clients and the reference server against ours
+	$(Q)$(SUB) all $(B)/bin/echo
+	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs conformance
+
 asan: deps                              ## the unit and integration suites under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz integration)" test
 
@@ -191,4 +195,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays faults sim fuzzers fuzz bench bench-things test asan deps run lint clean help proto-out
+.PHONY: all web unit replays faults sim fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out

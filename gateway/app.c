@@ -124,7 +124,7 @@ static void refuse(struct app *a, struct sio_socket *s, enum error_code code)
 
     buf_init(&data, 256);
     buf_printf(&data, "{\"code\":\"%s\"}", spec->code);
-    a->peers.traffic.errors++;
+    peers_count_error(&a->peers, code);
     metric_inc(a->refused);
     sio_refuse(s, spec->text, buf_peek(&data));
     buf_deinit(&data);
@@ -371,7 +371,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     ao.orgs = a->orgs;
     ao.ns = a->ns;
     sources_init(&a->sources, loop, options->taskd);
-    peers_init(&a->peers, loop);
+    peers_init(&a->peers, loop, options->metrics);
     lines_init(&a->lines, a->ns, &a->peers, options->metrics);
     topics_init(&a->topics, &a->lines, a->orgs, &a->sources, options->metrics);
     boards_init(&a->boards, &a->lines, &a->sources, options->metrics);

@@ -108,7 +108,7 @@ static const struct http_server_handlers METRICS_HANDLERS = { .on_request = on_m
 void front_init(struct front *f, struct net *net, const struct front_parts *parts)
 {
     *f = (struct front){ .parts = *parts };
-    f->clients = http_server_new(net, "clients", &HTTP_SERVER_DEFAULTS, &CLIENT_HANDLERS, f,
+    f->clients = http_server_new(net, "clients", &parts->http, &CLIENT_HANDLERS, f,
                                  parts->metrics);
 }
 

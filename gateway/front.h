@@ -18,6 +18,7 @@ struct front_parts {
     const struct jwt_key *user_key;
     bool                  dev_login;
     struct metrics       *metrics;
+    struct http_server_options http;           /* limits of what clients send */
 };
 
 struct front {

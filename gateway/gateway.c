@@ -60,11 +60,29 @@ static struct sio_options sio_options_of(struct gateway *g)
     o.eio.queue_bytes_max = (size_t)s->queue_bytes_max;
     o.eio.cors_origins = has_origins ? s->origins.list : NULL;
     o.eio.cors_credentials = has_origins;
-    o.eio.deflate = true;
+    o.eio.upgrade_timeout_ms = (uint64_t)s->upgrade_timeout_ms;
+    o.eio.packets_per_payload_max = (size_t)s->packets_per_post_max;
+    o.eio.fragments_max = (size_t)s->fragments_max;
+    o.eio.deflate = s->deflate_threshold_bytes != 0;
+    o.eio.deflate_threshold_bytes = (size_t)s->deflate_threshold_bytes;
+    o.connect_timeout_ms = (uint64_t)s->connect_timeout_ms;
+    o.attachments_max = (size_t)s->attachments_max;
     /* The rooms that a socket is in without having joined a task: its person's, and two of
      * the dashboard. */
     o.rooms_per_socket_max = s->rooms_per_socket == 0 ? 0 : (size_t)s->rooms_per_socket + 3;
     o.events_per_second_max = (uint32_t)s->events_per_second;
+    return o;
+}
+
+static struct http_server_options http_options_of(const struct settings *s)
+{
+    struct http_server_options o = HTTP_SERVER_DEFAULTS;
+
+    o.connections_max = (uint32_t)s->connections_max;
+    o.header_bytes_max = (size_t)s->header_bytes_max;
+    o.header_count_max = (size_t)s->headers_max;
+    o.head_timeout_ms = (uint64_t)s->head_timeout_ms;
+    o.body_timeout_ms = (uint64_t)s->body_timeout_ms;
     return o;
 }
 
@@ -235,7 +253,7 @@ static void front_make(struct gateway *g)
     const struct front_parts parts = {
         .app = &g->app, .health = &g->health, .pages = &g->pages, .proxy = &g->proxy,
         .user_key = g->settings->keys.user, .dev_login = g->settings->dev_login,
-        .metrics = g->metrics,
+        .metrics = g->metrics, .http = http_options_of(g->settings),
     };
 
     health_init(&g->health, net_loop(g->net), &g->app, g->taskd, g->metrics);

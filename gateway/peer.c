@@ -20,10 +20,25 @@ struct request {
     bool         is_batch;
 };
 
-void peers_init(struct peers *all, uv_loop_t *loop)
+void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics)
 {
+    static const char *const LABELS[ERROR_COUNT] = {
+#define ERROR(name, wire, http, text) [ERROR_##name] = "code=\"" wire "\"",
+#include "proto/errors.def"
+#undef ERROR
+    };
+
     *all = (struct peers){ .loop = loop };
     list_init(&all->waits);
+    for (int i = 0; i < ERROR_COUNT; i++)
+        all->errors[i] = metrics_counter(metrics, "taskwire_socket_errors_total", LABELS[i],
+                                         "Errors told to clients over sockets.");
+}
+
+void peers_count_error(struct peers *all, enum error_code code)
+{
+    all->traffic.errors++;
+    metric_inc(all->errors[code]);
 }
 
 struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user, struct org *org)
@@ -133,7 +148,7 @@ void peer_answer(struct peer *p, int64_t ack, int outcome)
     struct buf b;
 
     if (outcome != OUTCOME_OK)
-        p->all->traffic.errors++;
+        peers_count_error(p->all, (enum error_code)outcome);
     if (ack < 0) {
         if (outcome != OUTCOME_OK)
             emit_error(p, outcome, "");
@@ -180,7 +195,7 @@ void request_seal(struct request *r)
 static void request_told(struct request *r, int outcome, const char *task)
 {
     if (outcome != OUTCOME_OK && r->is_batch) {
-        r->peer->all->traffic.errors++;
+        peers_count_error(r->peer->all, (enum error_code)outcome);
         emit_error(r->peer, outcome, task);
     } else if (outcome != OUTCOME_OK) {
         r->outcome = outcome;

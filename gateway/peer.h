@@ -41,6 +41,7 @@ struct peer_keeper {
 struct peers {
     uv_loop_t     *loop;
     struct traffic traffic;
+    struct metric *errors[ERROR_COUNT];        /* told to clients, by code */
     struct list    waits;                      /* those with a deadline, in its order */
     const struct peer_keeper *keeper;          /* NULL: nobody has a seat */
     size_t         followers;                  /* peers that follow the log */
@@ -60,7 +61,10 @@ struct peer {
     struct list        in_expiry;
 };
 
-void peers_init(struct peers *all, uv_loop_t *loop);
+void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics);
+
+/* A client is told an error: counted. */
+void peers_count_error(struct peers *all, enum error_code code);
 
 /* For a socket that is asking in; sets itself as its data. `user` and `org` are the caller's to
  * give back. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh FOLDER NAME... - run the fuzzers of a folder, each for FUZZ_SECONDS or FUZZ_RUNS
-# executions. New inputs grow a corpus under build/; a finding is written to build/fuzz/found/
-# and belongs, with its fix, into tests/fuzz/corpus/NAME/.
+# executions, of inputs up to FUZZ_MAX_LEN bytes. New inputs grow a corpus under build/; a
+# finding is written to build/fuzz/found/ and belongs, with its fix, into tests/fuzz/corpus/NAME/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$1
@@ -15,7 +15,7 @@ for name in "$@"; do
   echo "  FUZZ  $name"
   dictionary=()
   [ ! -e build/release/proto-out/fuzz.dict ] || dictionary=(-dict=build/release/proto-out/fuzz.dict)
-  "$folder/fuzz_$name" -max_total_time="$seconds" -runs="$runs" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+  "$folder/fuzz_$name" -max_total_time="$seconds" -runs="$runs" -max_len="${FUZZ_MAX_LEN:-65536}" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="build/fuzz/found/$name-" "${dictionary[@]}" -print_final_stats=1 \
     "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" 2>"build/fuzz/$name.log" || failed=1
   grep -E 'stat::number_of_executed_units|ERROR|SUMMARY' "build/fuzz/$name.log" || tail -3 "build/fuzz/$name.log"
