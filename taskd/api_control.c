@@ -159,6 +159,19 @@ static const struct flag *flag_find(const char *name)
     return NULL;
 }
 
+/* 50 and 50.0 are the same number, and JSON Schema calls both whole. Returns whether it is one
+ * from 0 to 100; leaves it in `body` as we write it. */
+static bool read_percent(json_t *body, const char *name)
+{
+    const json_t *value = json_object_get(body, name);
+    double        n = json_number_value(value);
+
+    if (!json_is_number(value) || n < 0 || n > 100 || n != (double)(int)n)
+        return false;
+    json_put_int(body, name, (int)n);
+    return true;
+}
+
 /* NULL, or why not. */
 static const char *flags_misfit(json_t *body)
 {
@@ -175,8 +188,7 @@ static const char *flags_misfit(json_t *body)
             continue;
         if (!f->is_percent && !json_is_boolean(value))
             return "A flag is true, false, or null (no override)";
-        if (f->is_percent && (!json_is_integer(value) || json_integer_value(value) < 0 ||
-                              json_integer_value(value) > 100))
+        if (f->is_percent && !read_percent(body, name))
             return "FEATURE_WEBSOCKET_ROLLOUT_PERCENT is a whole number from 0 to 100, or null";
     }
     return NULL;
