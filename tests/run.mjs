@@ -2,6 +2,7 @@
 //
 //   node tests/run.mjs [suite ...]      B=build/release (what to test), SAN (set for sanitizers)
 //
+// Quick suites run one after the other; those that mostly wait for real servers run together.
 // Each suite is a file in tests/suites/ that exports `run(context)` and gives back
 // {passed, failed, skipped: [{name, reason}]}. The last line printed is
 // `N passed, N failed, N skipped`, with each skip listed above it.
@@ -14,7 +15,8 @@ const build = process.env.B || "build/release";
 const logs = path.join(root, build, "test-logs");
 mkdirSync(logs, { recursive: true });
 
-const order = ["lint", "unit", "fuzz", "store", "integration", "conformance", "browser"];
+const order = ["lint", "unit", "fuzz", "sim", "store", "integration", "conformance", "browser"];
+const together = ["store", "integration", "conformance"];
 const there = readdirSync(path.join(root, "tests/suites"))
   .filter((f) => f.endsWith(".mjs") && f !== "tap.mjs")
   .map((f) => f.slice(0, -4))
@@ -23,11 +25,8 @@ const wanted = process.argv.length > 2 ? process.argv.slice(2) : there;
 
 let passed = 0, failed = 0;
 const skipped = [];
-for (const name of wanted) {
-  if (!there.includes(name)) {
-    console.log(`no suite '${name}'; there are: ${there.join(" ")}`);
-    process.exit(2);
-  }
+
+async function runSuite(name) {
   const begun = Date.now();
   const { run } = await import(pathToFileURL(path.join(root, "tests/suites", `${name}.mjs`)));
   let result;
@@ -43,6 +42,15 @@ for (const name of wanted) {
   failed += result.failed;
   skipped.push(...result.skipped);
 }
+
+for (const name of wanted) {
+  if (!there.includes(name)) {
+    console.log(`no suite '${name}'; there are: ${there.join(" ")}`);
+    process.exit(2);
+  }
+}
+for (const name of wanted.filter((n) => !together.includes(n))) await runSuite(name);
+await Promise.all(wanted.filter((n) => together.includes(n)).map(runSuite));
 for (const { name, reason } of skipped) console.log(`  SKIP  ${name}: ${reason}`);
 console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
