@@ -176,7 +176,7 @@ test("signatures, deliveries, limits and Redis away", async () => {
     assert.equal((await hook(stack, "ping", null, { raw: body, signature: good.toUpperCase().replace("SHA256", "sha256") })).status, 200);
     assert.deepEqual((await hook(stack, "ping", ping)).body, { ok: true });
     const get = await fetch(`${stack.url}/api/webhooks/github`);
-    assert.deepEqual([get.status, get.headers.get("allow")], [405, "POST"]);
+    assert.deepEqual([get.status, get.headers.get("allow")], [405, "POST, OPTIONS"]);
 
     // What may come.
     assert.equal((await hook(stack, "ping", ping, { id: "" })).status, 400);
