@@ -215,6 +215,12 @@ static void tell(struct telling *t, struct slice json)
     peer_emit_at(t->peer, json, t->left == 0 ? t->offset : (struct slice){ NULL, 0 });
 }
 
+/* As lines_tell: rows where they are news, counts always. */
+static bool is_owed(const struct frame *f, struct slice json)
+{
+    return f->has_news || event_is(json, "dashboard:task_count_changed");
+}
+
 static void tell_lines(struct telling *t, const struct source *s, const char *address,
                        const struct dash_part *part)
 {
@@ -228,7 +234,7 @@ static void tell_lines(struct telling *t, const struct source *s, const char *ad
         if (strcmp(address, "mine") == 0 && !slice_eq(e->routing.creator, user_sub(p->user)))
             continue;
         while (envelope_next(&rest, &to, &json)) {
-            if (slice_is(to, address) && !dash_covers(part, e, json))
+            if (slice_is(to, address) && is_owed(fs->at[i], json) && !dash_covers(part, e, json))
                 tell(t, json);
         }
     }
@@ -340,7 +346,7 @@ static bool waiters_fail(struct list *waiters, int outcome)
     return !list_is_empty(waiters);
 }
 
-/* The newest seq that this part and the frames since show of a task. */
+/* The newest seq that this part and the news since show of a task. */
 static uint64_t seq_in(const struct source *s, struct slice task, uint64_t shown)
 {
     const struct frames *fs = &s->join.frames;
@@ -348,7 +354,7 @@ static uint64_t seq_in(const struct source *s, struct slice task, uint64_t shown
     for (size_t i = 0; i < fs->count; i++) {
         const struct routing *r = &fs->at[i]->e.routing;
 
-        if (slice_eq(r->task, task) && r->seq > 0 && (uint64_t)r->seq > shown)
+        if (fs->at[i]->has_news && slice_eq(r->task, task) && (uint64_t)r->seq > shown)
             shown = (uint64_t)r->seq;
     }
     return shown;
@@ -652,6 +658,7 @@ bool boards_admit(struct boards *bs, struct frame *f)
         boards_resync(bs, b->page.org);        /* nobody is in the rooms now */
         return true;
     }
+    f->has_news = seq > told;
     frame_keep(b, f);
-    return seq > told;
+    return f->has_news;
 }

@@ -16,6 +16,7 @@ struct frame {
     unsigned        refs;
     struct rcbuf   *text;
     struct envelope e;                         /* slices of text */
+    bool            has_news;                  /* its rows are new to dashboards (boards_admit) */
 };
 
 /* A copy of `text`, cut. NULL where it is no envelope. */
