@@ -359,6 +359,60 @@ test("without Redis people come in, without a pid; with it again they get one", 
   }
 });
 
+test("a crowd that keeps losing its connections misses nothing and hears nothing twice", async () => {
+  const org = newOrg();
+  const watched = [];
+  for (let i = 0; i < 3; i++) watched.push(await stack.createTask({ description: `task ${i}` }, { token: stack.token("ann", org) }));
+  const doomed = await stack.startGateway();
+  const people = await Promise.all(Array.from({ length: 12 }, async (_, i) => {
+    const s = await stack.connect({ token: stack.token(`p${i % 5}`, org), base: stack.gateways[i % 3].url, transports: [i % 4 ? "websocket" : "polling"], reconnection: false });
+    for (const id of watched) assert.deepEqual(await ask(s, "task:join", { taskId: id }), { ok: true });
+    assert.deepEqual(await ask(s, "dashboard:join", {}), { ok: true });
+    await sleep(100);
+    return s;
+  }));
+  let over = false;
+  let sent = 0;
+  const writers = watched.map(async (id, n) => {
+    for (let i = 0; !over; i++, sent++) {
+      await stack.publish("note", id, { text: `${n}/${i}` });
+      await sleep(Math.random() * 10);
+    }
+  });
+  let recovered = 0;
+  const restless = people.map(async (s) => {
+    while (!over) {
+      await sleep(50 + Math.random() * 400);
+      if (s.connected) await drop(s);
+      await sleep(Math.random() < 0.5 ? 0 : Math.random() * 200);
+      for (;;) {
+        const live = stack.gateways[Math.floor(Math.random() * stack.gateways.length)];
+        if (await back(s, live.url).then(() => true, () => false)) break;
+        await sleep(20);
+      }
+      assert.equal(s.recovered, true);
+      recovered++;
+    }
+  });
+  await sleep(2500);
+  stack.gateways.splice(stack.gateways.indexOf(doomed), 1);
+  await doomed.kill9();
+  await sleep(2500);
+  over = true;
+  await Promise.all([...writers, ...restless]);
+  assert.ok(recovered > 50 && sent > 100, `${recovered} recoveries, ${sent} notes`);
+  for (const id of watched) {
+    const { body: task } = await stack.call("GET", `/api/tasks/${id}`, { token: stack.token("ann", org) });
+    for (const s of people) {
+      await until("everybody is at the end", () => added(s, id).at(-1) === task.seq && of(s, "dashboard:task_list_updated", id).at(-1).seq === task.seq);
+      assert.deepEqual(added(s, id), range(2, task.seq));
+      const rows = of(s, "dashboard:task_list_updated", id).map((e) => e.seq);
+      assert.ok(rows.every((seq, i) => i === 0 || seq > rows[i - 1]), `rows go on: ${rows}`);   // some may be skipped, where newer ones overtook them in a queue
+      assert.equal(of(s, "task:state", id).length, 1);
+    }
+  }
+});
+
 /** A TCP proxy that can stop passing on either direction, without closing anything. */
 class Valve {
   static async open(to) {
