@@ -621,6 +621,22 @@ void boards_resync(struct boards *bs, struct org *o)
         source_want(&b->page);
 }
 
+/* A person's private counts were put right: those of the log had forgotten private tasks of
+ * theirs (or the opposite), and so had the page's `people`, by which parts are asked for. */
+static void person_resync(struct board *b, struct slice sub)
+{
+    struct own *o = NULL;
+    char        room[ROOM_MAX];
+
+    HASH_FIND(hh, b->owns, sub.data, sub.len, o);
+    source_reset(&b->page);
+    if (o != NULL)
+        source_reset(&o->source);
+    sio_each_member(b->all->lines->ns, room_mine(room, slice_of(b->org), sub), member_take_out, b);
+    if (!list_is_empty(&b->waiters))
+        source_want(&b->page);
+}
+
 /* Hold it for those who wait. */
 static void frame_keep(struct board *b, struct frame *f)
 {
@@ -649,6 +665,10 @@ bool boards_admit(struct boards *bs, struct frame *f)
 
     if (b == NULL)
         return true;
+    if (r->task.len == 0 && r->creator.len > 0 && frame_has(f, "mine")) {
+        person_resync(b, r->creator);
+        return true;
+    }
     told = seen_get(&b->seen, r->task);
     if (r->seq > 0)
         seen_put(&b->seen, r->task, seq);
