@@ -147,8 +147,12 @@ $(B)/bin/sim: $(SIM_OBJS) $(call lib,gateway) $(call lib,taskd) $(COMMON)
 sim: $(B)/bin/sim                       ## SIM_SEEDS seeded histories of all services, checked for C1 to C3
 	$(Q)$< --count $(SIM_SEEDS)
 
+mutants: $(B)/bin/sim                   ## break promises on purpose: the simulation must find each
+	$(Q)B="$(B)" CC="$(CC)" FLAGS="$(FLAGS) $(PKG_CFLAGS)" LINK="$(SIM_WRAPS)" LIBS="$(LIBS)" \
+		ARCHIVES="$(call lib,gateway) $(call lib,taskd) $(COMMON)" tests/sim/mutants.sh
+
 # --- benches: programs of their own, measured and never asserted ---
-bench-things: all $(B)/bin/load $(B)/bin/floor $(B)/bin/store_bench
+bench-things: all $(B)/bin/load $(B)/bin/floor $(B)/bin/store_bench $(B)/bin/bare_sqlite $(B)/bin/bare_mongo
 $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
@@ -157,10 +161,14 @@ $(B)/bin/store_bench: $(B)/tests/bench/store_bench.o $(call lib,taskd) $(COMMON)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
 
-bench: deps                             ## fan-out, memory per connection: tables with ratios
+$(B)/bin/bare_sqlite $(B)/bin/bare_mongo: $(B)/bin/%: $(B)/tests/bench/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS_TASKD) -lpthread
+
+bench: deps                             ## fan-out, memory per connection, transitions: tables with ratios
 	$(Q)cd tests/bench && { test -d node_modules || npm install --no-package-lock --no-audit --no-fund --loglevel=error; }
 	$(Q)$(SUB) bench-things
-	$(Q)for b in $(or $(BENCHES),fanout idle slow); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
+	$(Q)for b in $(or $(BENCHES),fanout idle slow transitions); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
 
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)

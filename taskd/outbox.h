@@ -28,6 +28,7 @@ struct outbox_message {
     int64_t       seq;
     enum bucket   before, after;
     struct rcbuf *body;                        /* a reference is taken of it */
+    uint64_t      committed_ns;                /* when it was heard of; 0: it was loaded later */
 };
 
 /* A task as it was read or written just now, with messages above `marked`, in order; they may

@@ -34,6 +34,7 @@ static void publisher_drain(struct publisher *p);
 struct batch {
     struct outbox_message messages[OUTBOX_MESSAGES_MAX];
     size_t                count;
+    uint64_t              committed_ns;
 };
 
 static void batch_add(struct batch *b, const struct task *t, const struct event *e)
@@ -48,6 +49,7 @@ static void batch_add(struct batch *b, const struct task *t, const struct event 
         return;                                /* a hole: the task stays in the outbox */
     }
     m->seq = e->seq;
+    m->committed_ns = b->committed_ns;
     messages_buckets(e, &m->before, &m->after);
     m->body = buf_rcbuf(&body);
     buf_deinit(&body);
@@ -124,6 +126,7 @@ void publisher_kick(struct publisher *p, const struct task *t)
 
     if (p->is_closing || t->published_seq >= t->seq)
         return;
+    batch.committed_ns = uv_hrtime();
     batch_fill(&batch, t, t->events, t->event_count, from);
     news = news_of(t, &batch);
     outbox_offer(p->outbox, &news, uv_now(p->loop));
@@ -269,6 +272,8 @@ static void on_sent(int err, const struct redis_reply *reply, void *arg)
                  LOG_SLICE("why", redis_reply_text(reply)));
     } else if (answer == OUTBOX_SENT) {
         metric_observe(p->latency, (double)(uv_hrtime() - s->began_ns) / 1e9);
+        if (s->message.committed_ns != 0)
+            metric_observe(p->lag, (double)(uv_hrtime() - s->message.committed_ns) / 1e9);
     }
     send_done(s, answer);
 }
@@ -491,6 +496,8 @@ static void publisher_metrics(struct publisher *p, struct metrics *m)
                                  "Publications that Redis answered with an error");
     p->latency = metrics_histogram(m, "taskwire_publish_seconds", NULL,
                                    "From sending a transition to Redis to its answer");
+    p->lag = metrics_histogram(m, "taskwire_commit_to_publish_seconds", NULL,
+                               "From the store's answer to a transition to Redis's");
     metrics_read(m, "taskwire_outbox_tasks", NULL, "Tasks with something to publish in memory",
                  read_tasks, p);
 }

@@ -43,7 +43,7 @@ struct publisher {
     void          *closed_arg;
     char           token[TOKEN_SIZE];
     struct metric *published, *notified, *repeats, *gaps, *holds, *epochs, *corrected, *refused;
-    struct metric *latency;
+    struct metric *latency, *lag;
 };
 
 /* Let the outbox be looked at on the next turn. */

@@ -73,7 +73,8 @@ int store_apply(struct store *s, const struct store_change *c, store_task_cb *cb
 
 /* Make every event of the task above its published_seq durable outside of the document, so that
  * it may leave the document's window. A store whose events live in a table of their own from
- * the start answers at once. err: 0 with the task. */
+ * the start answers at once. err: 0, ERR_NOT_FOUND. The task is NULL: reading it would be most of
+ * the cost. */
 int store_settle(struct store *s, const struct task *t, store_task_cb *cb, void *arg);
 
 /* Say that the task's transitions up to `seq` are published, `bucket` being its bucket after

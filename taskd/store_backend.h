@@ -89,7 +89,7 @@ struct store_ops {
                   struct task *out);
     int (*get)(struct store_session *s, const char *id, struct task *out);
     int (*apply)(struct store_session *s, const struct store_change *c, struct task *out);
-    int (*settle)(struct store_session *s, const char *id, struct task *out);
+    int (*settle)(struct store_session *s, const char *id);
     int (*mark)(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
     int (*unpublished)(struct store_session *s, int64_t before_wall_ms, size_t limit,
                        struct store_ids *out);

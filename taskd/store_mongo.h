@@ -126,7 +126,7 @@ bool mg_make_indexes(struct store_session *s, bson_error_t *error);
 int mg_create(struct store_session *s, const struct task *t, const struct event *first,
               struct task *out);
 int mg_apply(struct store_session *s, const struct store_change *c, struct task *out);
-int mg_settle(struct store_session *s, const char *id, struct task *out);
+int mg_settle(struct store_session *s, const char *id);
 int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
 
 int mg_get(struct store_session *s, const char *id, struct task *out);

@@ -294,11 +294,7 @@ static int explain(struct apply *a, const bson_t *doc, const struct task *now, i
     if (now->seq != c->before->seq)
         return ERR_STALE;
     if (dropped > 0 && settled < dropped) {    /* the window would lose an event: copy it first */
-        struct task ignored;
-
-        task_init(&ignored);
-        err = mg_settle(a->try.s, now->id, &ignored);
-        task_deinit(&ignored);
+        err = mg_settle(a->try.s, now->id);
         return err != 0 ? err : 1;
     }
     return 1;                                  /* it changed between the two looks */
@@ -451,10 +447,11 @@ static int raise_settled(struct mg_try *t, const struct task *task)
     return err;
 }
 
-int mg_settle(struct store_session *s, const char *id, struct task *out)
+int mg_settle(struct store_session *s, const char *id)
 {
     struct mg_extra extra = { 0 };
     struct mg_try try;
+    struct task now;
     bson_t doc;
     int err;
 
@@ -463,16 +460,15 @@ int mg_settle(struct store_session *s, const char *id, struct task *out)
     err = find_document(&try, id, &doc);
     if (err != 0)
         return err;
-    err = mg_task_from_bson(&doc, out, &extra);
-    if (err == 0 && extra.settled < out->seq) {
-        err = copy_events(&try, &doc, out, extra.settled);
+    err = mg_task_from_bson(&doc, &now, &extra);
+    if (err == 0 && extra.settled < now.seq) {
+        err = copy_events(&try, &doc, &now, extra.settled);
         FAULT_POINT("amid-settle");
         if (err == 0)
-            err = raise_settled(&try, out);
+            err = raise_settled(&try, &now);
     }
+    task_deinit(&now);
     bson_destroy(&doc);
-    if (err != 0)
-        task_deinit(out);
     return err;
 }
 

@@ -86,7 +86,7 @@ typedef int run_fn(struct store_request *r, const struct store_ops *ops, struct 
 RUN(ping)              { (void)r; return ops->ping(s); }
 RUN(create)            { return ops->create(s, &r->after, &r->event, &r->task); }
 RUN(get)               { return ops->get(s, r->id, &r->task); }
-RUN(settle)            { return ops->settle(s, r->id, &r->task); }
+RUN(settle)            { return ops->settle(s, r->id); }
 RUN(mark)              { return ops->mark(s, r->id, r->number, r->bucket); }
 RUN(unpublished)       { return ops->unpublished(s, r->number, r->limit, &r->ids); }
 RUN(unpublished_count) { return ops->unpublished_count(s, &r->count); }
@@ -185,6 +185,11 @@ static void answer_notifications(struct store_request *r)
                 has_more, r->arg);
 }
 
+static void answer_settle(struct store_request *r)
+{
+    r->cb.task(r->err, NULL, r->arg);
+}
+
 static void answer_counts(struct store_request *r)
 {
     r->cb.counts(r->err, r->err == 0 ? &r->counts : NULL, r->arg);
@@ -204,7 +209,6 @@ static void answer_events(struct store_request *r)
 #define answer_create      answer_task
 #define answer_get         answer_task
 #define answer_apply       answer_task
-#define answer_settle      answer_task
 #define answer_mark        answer_done
 #define answer_find        answer_task
 #define answer_has_key     answer_done

@@ -73,6 +73,7 @@ int sq_apply(struct store_session *s, const struct store_change *c, struct task 
 int sq_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
 
 int sq_get(struct store_session *s, const char *id, struct task *out);
+int sq_settle(struct store_session *s, const char *id);
 int sq_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit,
                    struct store_ids *out);
 int sq_unpublished_count(struct store_session *s, int64_t *out);

@@ -139,6 +139,14 @@ int sq_get(struct store_session *s, const char *id, struct task *out)
     return err;
 }
 
+/* Events have a table of their own from the start. */
+int sq_settle(struct store_session *s, const char *id)
+{
+    struct sq_row row;
+
+    return sq_find(s, id, &row);
+}
+
 int sq_find_place(struct store_session *s, const char *place, struct task *out)
 {
     struct sq_row row;

@@ -174,6 +174,8 @@ static void settling_changes_nothing_that_is_seen(void **state)
         assert_int_equal(note(&suite.bench, &t, ""), 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(do_settle(&suite.bench, &a, &t), 0);
+        answer_drop(&a);
+        assert_int_equal(do_get(&suite.bench, &a, t.id), 0);
         assert_same_task(&a.task, &t);
         assert_int_equal(a.task.event_count, 21);
         assert_true(a.task.is_unpublished);
