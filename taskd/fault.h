@@ -4,9 +4,9 @@
  * missing). The steps are what FAULT_POINT says in the code: of a transition before-commit
  * (SQLite), after-commit, after-settle (amid-settle inside, MongoDB), after-notify,
  * before-publish, after-publish, before-mark and after-mark; of an input of the bus before-ack,
- * before-dead and after-ack; of an epoch before-begin and after-begin. Without -DTASKWIRE_FAULTS
- * nothing is left of it. Any thread: that two of them miscount is of no interest to whoever is
- * being killed. */
+ * before-dead and after-ack; of an epoch before-begin and after-begin; of counts amid-fold
+ * (MongoDB). Without -DTASKWIRE_FAULTS nothing is left of it. Any thread: that two of them
+ * miscount is of no interest to whoever is being killed. */
 #ifndef TASKWIRE_TASKD_FAULT_H
 #define TASKWIRE_TASKD_FAULT_H
 

@@ -25,6 +25,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "taskd/fault.h"
 
 #define FOLD_MAX   256                         /* tasks of one batch: 20 KB of pending */
 #define FOLD_ABOVE 32                          /* flagged tasks that a reader adds up itself */
@@ -383,6 +384,7 @@ static int look(struct mg_try *t, const char *org, size_t fold_above, struct sto
         err = read_flagged(t, org, &flagged);
     if (err == 0 && flagged.count > fold_above) {
         err = begin_batch(t, org, &tally, &flagged);
+        FAULT_POINT("amid-fold");
         err = err == 0 ? 1 : err;
         goto done;
     }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Stack, sleep, until } from "../harness.mjs";
-import { Witness, busy, logIsRight, settled, storedTasks } from "./witness.mjs";
+import { Witness, busy, logIsRight, recountIsRight, settled, storedTasks } from "./witness.mjs";
 
 const ROUNDS = Number(process.env.TASKWIRE_ROUNDS || 1);
 
@@ -32,6 +32,7 @@ test("a store that is killed -9 loses and repeats nothing", {
       await settled(stack);
       await logIsRight(stack);
       await witness.agrees(await storedTasks(stack));
+      await recountIsRight(stack);
     }
   } finally {
     await stack.stop();

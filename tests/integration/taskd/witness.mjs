@@ -235,6 +235,15 @@ export async function storedTasks(stack, options = {}) {
   return stored;
 }
 
+/** A Redis that forgot an org is given its counts anew, and they are what the store's tasks say. */
+export async function recountIsRight(stack, options = {}) {
+  await stack.redisCall("DEL", "tasks:org:acme", "tasks:log:acme");
+  const right = countsOf([...(await storedTasks(stack, options)).values()]);
+  const counted = () => stack.call("GET", "/api/tasks?limit=1", options).then((a) => a.status === 200 && a.body.rev > 0 && a.body, () => null);
+  const body = await until("the org is counted anew", counted, { ms: 20_000 });
+  assert.deepEqual(Object.fromEntries(Object.keys(right).map((k) => [k, body[k]])), right);
+}
+
 /** The whole timeline of a task. */
 export async function timeline(stack, id, options = {}) {
   const events = [];
