@@ -32,7 +32,7 @@ door 'sqlite3' 'taskd/store_sqlite[a-z_]*\.[ch]'
 arrow() { # folder-glob forbidden-include-regex
   check "arrow: $1 must not use $2" "$(grep -nE "^#include \"($2)" $(files $1) /dev/null)"
 }
-arrow 'common/*.[ch]' 'gateway/|taskd/|tests/'
+arrow 'common/*.[ch]' 'proto/|gateway/|taskd/|tests/'
 arrow 'proto/*.[ch]' 'gateway/|taskd/|tests/'
 arrow 'gateway/engineio/*' 'gateway/socketio|gateway/[a-z_]*\.h|taskd/|proto/|tests/'
 arrow 'gateway/socketio/*' 'gateway/[a-z_]*\.h|taskd/|proto/|tests/'
