@@ -617,6 +617,7 @@ void boards_resync(struct boards *bs, struct org *o)
     HASH_ITER(hh, b->owns, own, next)
         source_reset(&own->source);
     sio_each_member(bs->lines->ns, slice_of(room), member_take_out, b);
+    seen_deinit(&b->seen);                     /* it spoke for those who were there */
     if (!list_is_empty(&b->waiters))
         source_want(&b->page);
 }
