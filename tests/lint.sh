@@ -61,6 +61,9 @@ check "the top level" "$(git ls-files -co --exclude-standard | cut -d/ -f1 | sor
 check "headers compile alone" "$(for h in $(files 'common/*.h' 'proto/*.h' 'taskd/*.h' 'gateway/*.h'); do
   ${CC:-gcc} -std=c11 -D_GNU_SOURCE -I. -I/usr/share/include/llhttp $(pkg-config --cflags libuv jansson libmongoc-1.0 2>/dev/null) -Wall -fsyntax-only -x c "$h" >/dev/null 2>&1 || echo "$h"
 done)"
+check "files that README names and that are not there" "$(grep -oE '`[a-z_/]+\.(c|h|js|def|md)`' README.md | tr -d '`' | sort -u | while read -r f; do
+  [ -e "$f" ] || [ -e "proto/$f" ] || echo "$f"
+done)"
 check "machine paths" "$(git grep -nIE "(^|[^A-Za-z0-9_.-])($HOME/|/work/)" -- . ':!tests/lint.sh' 2>/dev/null)"
 
 echo "$passed passed, $failed failed, 0 skipped"
