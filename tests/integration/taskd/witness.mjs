@@ -81,14 +81,17 @@ export class Witness {
     });
     assert.deepEqual(this.wrong, [], "no gap, no repeat, nothing older than a snapshot");
     for (const t of stored.values()) assert.equal(this.rows.get(t.taskId).status, t.status);
-    const right = countsOf([...stored.values()]);
-    await until("the counts are right", () => same(this.counts.org, right), { ms: countsMs }).catch(() => {
-      assert.deepEqual(this.counts.org, right);
-    });
+    for (const scope of ["org", "private"]) {
+      const right = countsOf(stored, scope);
+      await until("the counts are right", () => same(this.counts[scope], right), { ms: countsMs }).catch(() => {
+        assert.deepEqual(this.counts[scope], right, scope);
+      });
+    }
   }
 }
 
-export function countsOf(tasks) {
+export function countsOf(stored, scope) {
+  const tasks = [...stored.values()].filter((t) => t.isPrivate === (scope === "private"));
   const n = { activeCount: 0, completedCount: 0, failedCount: 0 };
   for (const t of tasks) n[t.status === "merged" ? "completedCount" : t.status === "failed" ? "failedCount" : "activeCount"]++;
   return n;
@@ -187,8 +190,8 @@ export async function live(stack, options = {}) {
   return { taskId, late };
 }
 
-/** One task's busy time: edits by a person and notes by a service, in turn, each until it had its
- *  effect. Gives the task's id; every input is in its timeline once, in this order. */
+/** One task's busy time: edits by a person, private and public by turns, and notes by a service, each
+ *  until it had its effect. Gives the task's id; every input is in its timeline once, in this order. */
 export async function busy(stack, { inputs = 16, pauseMs = 100, bases = [undefined], onCreated, ...options } = {}) {
   const made = await insist(stack, "POST", "/api/tasks", { ...options, body: { description: "Busy" } });
   const { taskId } = made.body;
@@ -198,7 +201,7 @@ export async function busy(stack, { inputs = 16, pauseMs = 100, bases = [undefin
     const base = bases[seq % bases.length];
     if (seq % 2) {
       const { status, body } = await insist(stack, "PATCH", `/api/tasks/${taskId}`,
-        { ...options, ...(base && { base }), body: { title: `t${seq}` }, headers: { "If-Match": `"${seq}"` } });
+        { ...options, ...(base && { base }), body: { title: `t${seq}`, isPrivate: seq % 4 === 1 }, headers: { "If-Match": `"${seq}"` } });
       assert.equal(status, 200, JSON.stringify(body));
     } else {
       const event = stack.event("note", taskId, { text: `n${seq}` });
@@ -238,10 +241,13 @@ export async function storedTasks(stack, options = {}) {
 /** A Redis that forgot an org is given its counts anew, and they are what the store's tasks say. */
 export async function recountIsRight(stack, options = {}) {
   await stack.redisCall("DEL", "tasks:org:acme", "tasks:log:acme");
-  const right = countsOf([...(await storedTasks(stack, options)).values()]);
+  const stored = await storedTasks(stack, options);
   const counted = () => stack.call("GET", "/api/tasks?limit=1", options).then((a) => a.status === 200 && a.body.rev > 0 && a.body, () => null);
   const body = await until("the org is counted anew", counted, { ms: 20_000 });
-  assert.deepEqual(Object.fromEntries(Object.keys(right).map((k) => [k, body[k]])), right);
+  for (const [scope, counts] of [["org", body], ["private", body.private]]) {
+    const right = countsOf(stored, scope);
+    assert.deepEqual(Object.fromEntries(Object.keys(right).map((k) => [k, counts[k]])), right, scope);
+  }
 }
 
 /** The whole timeline of a task. */
