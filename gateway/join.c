@@ -217,16 +217,30 @@ void join_fenced(struct join *j, uint32_t ticket, int err, struct position at, u
     }
     j->fence = at.number > j->at.number ? at : j->at;
     j->ahead_until_ms = 0;
+    j->trail_until_ms = now_ms + JOIN_TRAIL_MS;
     j->state = JOIN_TRAILING;
     look_at_fence(j, now_ms);
+}
+
+/* A feed that is live and does not come to the fence never will: Redis lost its memory right
+ * after the fence was asked for, and nobody has published since, so that even the feed knows
+ * of no newer life. */
+static void look_at_patience(struct join *j, uint64_t now_ms)
+{
+    if (!j->feed_is_live)
+        j->trail_until_ms = now_ms + JOIN_TRAIL_MS;
+    else if (now_ms >= j->trail_until_ms)
+        join_stale(j, now_ms);
 }
 
 void join_tick(struct join *j, uint64_t now_ms)
 {
     if (j->state == JOIN_PAUSED && now_ms >= j->retry_at_ms)
         begin(j);
-    else if (j->state == JOIN_TRAILING)
+    else if (j->state == JOIN_TRAILING && position_reached(j->feed_at, j->fence))
         look_at_fence(j, now_ms);
+    else if (j->state == JOIN_TRAILING)
+        look_at_patience(j, now_ms);
     else if (j->state == JOIN_READY && now_ms - j->taken_at_ms >= JOIN_KEPT_MS)
         join_reset(j);
 }

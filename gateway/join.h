@@ -36,6 +36,7 @@
 #define JOIN_PAUSES     5                      /* ... so often, then the same */
 #define JOIN_TRIES_MAX  9                      /* in a row, some 4 s; then it has failed */
 #define JOIN_AHEAD_MS   1000                   /* what is about to be published may take so long */
+#define JOIN_TRAIL_MS   1000                   /* a live feed reaches the fence within, or never will */
 
 enum join_state {
     JOIN_IDLE, JOIN_WAITING, JOIN_FETCHING, JOIN_FENCING, JOIN_TRAILING, JOIN_READY, JOIN_PAUSED
@@ -70,6 +71,7 @@ struct join {
     unsigned         tries;
     uint64_t         taken_at_ms;
     uint64_t         ahead_until_ms;           /* 0: nothing was ahead so far */
+    uint64_t         trail_until_ms;           /* while the feed is live */
     uint64_t         second_began_ms;          /* of counting fetches */
     unsigned         fetches;                  /* in it */
     uint64_t         retry_at_ms;

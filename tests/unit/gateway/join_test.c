@@ -233,6 +233,27 @@ static void a_reconnect_while_it_trails_is_waited_for(void **state)
     assert_int_equal(w->fetches, 1);
 }
 
+static void a_fence_that_a_live_feed_never_reaches_is_given_up(void **state)
+{
+    struct world *w = *state;
+
+    feed_at(w, E1, 1010);
+    join_want(&w->join, w->now);
+    fetched(w, E1, 1010);
+    fenced(w, E1, 1011);
+    join_feed(&w->join, false, (struct position){ E1, 1010 }, w->now);
+    w->now += 10 * JOIN_TRAIL_MS;              /* a feed that is not live may take its time */
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->join.state, JOIN_TRAILING);
+    join_feed(&w->join, true, (struct position){ E1, 1010 }, w->now);
+    w->now += JOIN_TRAIL_MS;
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->join.state, JOIN_PAUSED);
+    w->now += JOIN_PAUSE_MS;
+    join_tick(&w->join, w->now);
+    assert_int_equal(w->fetches, 2);
+}
+
 static void a_reset_begins_again_and_ignores_the_old_answer(void **state)
 {
     struct world *w = *state;
@@ -573,6 +594,7 @@ int main(void)
         T(a_kept_snapshot_goes_when_its_time_is_over),
         T(a_kept_snapshot_does_not_survive_a_reconnect),
         T(a_reconnect_while_it_trails_is_waited_for),
+        T(a_fence_that_a_live_feed_never_reaches_is_given_up),
         T(a_reset_begins_again_and_ignores_the_old_answer),
         T(a_stale_snapshot_is_asked_for_again_but_not_for_ever),
         T(a_snapshot_of_another_life_is_asked_for_again),
