@@ -173,7 +173,7 @@ bench: deps                             ## fan-out, memory per connection, trans
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays stores faults $(B)/bin/echo
+TEST_THINGS  = all unit replays stores faults $(B)/bin/echo $(B)/bin/sim
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)
@@ -184,7 +184,7 @@ conformance: deps                       ## real clients and the reference server
 	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs conformance
 
 asan: deps                              ## the unit and integration suites under ASan and UBSan
-	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz integration)" test
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz sim integration)" test
 
 deps:                                   ## install what is missing (Debian packages, npm modules)
 	$(Q)deploy/deps.sh
@@ -203,4 +203,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays faults sim fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web unit replays faults sim mutants fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
