@@ -20,9 +20,9 @@ for (const store of ["sqlite", "mongo"]) {
         await stack.startTaskd();
       }
       assert.equal((await simulator.ended).code, 0);
-      await until("the ingest stream is empty", async () => (await stack.redisCall("XLEN", "tasks:ingest")) === "0", { ms: 30_000 });
+      await until("the ingest stream is empty", async () => (await stack.redisCall("XLEN", "tasks:ingest")) === "0", { ms: 100_000 });
       const admin = { base: stack.taskdUrl, token: stack.token("op", "ops", { roles: ["admin"] }) };
-      await until("the outbox is empty", async () => (await stack.call("GET", "/api/admin/outbox", admin)).body.unpublished === 0, { ms: 30_000 });
+      await until("the outbox is empty", async () => (await stack.call("GET", "/api/admin/outbox", admin)).body.unpublished === 0, { ms: 60_000 });
 
       // What the store holds, page by page.
       const token = stack.token("watcher", "load");
