@@ -18,7 +18,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-#define TICK_MS        250
+#define TICK_MS        100
 #define RENEW_EVERY_MS 1000
 #define SETTLE_MS      1000
 #define TOKEN_BYTES    16
