@@ -362,7 +362,7 @@ static void wrong_counts_are_put_right_and_told(void **state)
 static void every_key_has_a_time_to_live(void **state)
 {
     static const char *const KEYS[] = { "tasks:org:acme", "tasks:log:acme",
-                                        "tasks:seq:1732155360000001:" TASK_A };
+                                        ("tasks:seq:1732155360000001:" TASK_A) };
     struct fixture          *f = *state;
 
     begin_epoch(f);
