@@ -33,7 +33,6 @@ struct assembly *assembly_new(const struct sio_packet *p)
     struct assembly *a;
     char *at;
 
-    assert(p->attachments > 0);
     a = mem_alloc(sizeof(*a) + p->attachments * sizeof(a->parts[0]) + text);
     at = (char *)&a->parts[p->attachments];
     a->packet = *p;

@@ -11,7 +11,7 @@
 
 struct assembly;
 
-/* Copies all that `p` points to. p->attachments is how many must come (at least one). */
+/* Copies all that `p` points to. p->attachments is how many must come. */
 struct assembly *assembly_new(const struct sio_packet *p);
 void             assembly_free(struct assembly *a);            /* NULL is ignored */
 

@@ -2,8 +2,8 @@
  *
  * The rules are the reference server's: CONNECT for a namespace that it is in already, any
  * other packet for one that it is not in, and anything that is no packet close the session.
- * What is kinder here: events that come behind a CONNECT in one payload find the socket,
- * where the application lets it in at once.
+ * What is kinder here: events that come behind a CONNECT without waiting for its answer find
+ * the socket, also where the application takes its time to let it in (early.c).
  *
  * Events per second are counted as one number, the time until which the client has used up
  * its budget (a leaky bucket that holds one second): each event puts it 1/max further; more
@@ -131,8 +131,8 @@ static int on_connect(struct client *c, const struct sio_packet *p)
 }
 
 /* Events and answers, with what they carry. */
-static void on_whole(struct sio_socket *s, const struct sio_packet *p,
-                     const struct slice *attachments)
+void client_hand_over(struct sio_socket *s, const struct sio_packet *p,
+                      const struct slice *attachments)
 {
     const struct sio_event e = {
         .name = p->name, .array = p->payload, .attachments = attachments,
@@ -156,9 +156,11 @@ static int on_packet(struct client *c, const struct sio_packet *p, const struct 
         socket_end(s, SIO_REASON_CLIENT_LEFT);
         return 0;
     }
-    if (p->type == SIO_CONNECT || s->state != SOCKET_OPEN)
+    if (p->type == SIO_CONNECT)
         return ERR_FRAME;
-    on_whole(s, p, attachments);
+    if (s->state == SOCKET_ASKING || s->early != NULL)
+        return early_hold(s, p, attachments);
+    client_hand_over(s, p, attachments);
     return 0;
 }
 

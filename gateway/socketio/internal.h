@@ -15,6 +15,7 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "common/list.h"
 #include "gateway/engineio/deadlines.h"
 #include "gateway/socketio/fanout.h"
 #include "gateway/socketio/packet.h"
@@ -23,6 +24,7 @@
 
 struct ack_wait;
 struct assembly;
+struct early;
 
 enum socket_state {
     SOCKET_ASKING,                             /* CONNECT has come; the application decides */
@@ -38,6 +40,7 @@ struct sio_socket {
     struct sio_socket    *next;                /* of client->sockets or server->ended */
     void                 *data;
     struct ack_wait      *acks;                /* answers that we wait for */
+    struct early         *early;               /* what it said before it was let in; or NULL */
     char                  sid[SIO_SID_MAX];
     uint8_t               state;               /* enum socket_state */
     uint8_t               reason;              /* enum sio_reason, while ENDING */
@@ -91,6 +94,7 @@ struct sio_server {
     uint64_t              turn_ms;             /* uv_now of the turn that fanout's slice is for */
     struct deadlines      connects;            /* struct client */
     struct deadlines      acks;                /* struct ack_wait */
+    struct list           early;               /* struct early, to be handed over */
     uv_timer_t            timer;               /* for the first of both */
     uv_idle_t             idle;                /* runs while there is work for the next turn */
     size_t                clients;
@@ -123,6 +127,8 @@ void client_on_message(struct eio_session *session, struct slice data, bool is_b
 void client_on_close(struct eio_session *session, enum eio_reason reason, void *arg);
 void client_close(struct client *c, enum sio_reason reason);  /* what is queued, then the end */
 void client_connect_expired(struct client *c);
+void client_hand_over(struct sio_socket *s, const struct sio_packet *p,
+                      const struct slice *attachments);       /* an event or answer, whole */
 
 /* socket.c */
 struct sio_socket *socket_new(struct client *c, struct sio_namespace *n);
@@ -132,6 +138,13 @@ int  socket_send_parts(struct sio_socket *s, struct eio_message *const *parts, s
 void socket_end(struct sio_socket *s, enum sio_reason reason);  /* to server->ended, unless there */
 void socket_finish(struct sio_socket *s);                     /* last callbacks, and free */
 void sockets_finish_ended(struct sio_server *s, const struct client *only);  /* NULL: all */
+
+/* early.c */
+int  early_hold(struct sio_socket *s, const struct sio_packet *p,
+                const struct slice *attachments);             /* ERR_FRAME: too much */
+void early_due(struct sio_socket *s);                         /* it is in: hand over soon */
+void early_forget(struct sio_socket *s);
+void earlies_hand_over(struct sio_server *s);
 
 /* ack.c */
 void acks_answer(struct sio_socket *s, int64_t id, struct slice array,

@@ -2,7 +2,8 @@
  *
  *     timer   runs for the earliest of all connect timeouts and acknowledgements
  *     idle    runs as long as there is work for the next turn of the loop: broadcasts that
- *             were cut (a slice per turn), and sockets whose last callback is due
+ *             were cut (a slice per turn), sockets whose last callback is due, and what
+ *             clients said before they were let in
  *
  * Closing: engineio ends the sessions, each takes its sockets along; with the last client
  * both handles are closed, and with the last handle the memory goes. */
@@ -44,9 +45,10 @@ static void on_idle(uv_idle_t *idle)
     struct sio_server *s = idle->data;
 
     sockets_finish_ended(s, NULL);
+    earlies_hand_over(s);
     s->turn_ms = net_now_ms(s->net);
     fanout_new_turn(&s->fanout);
-    if (!fanout_run(&s->fanout) && s->ended == NULL)
+    if (!fanout_run(&s->fanout) && s->ended == NULL && list_is_empty(&s->early))
         uv_idle_stop(idle);
 }
 
@@ -202,6 +204,7 @@ struct sio_server *sio_server_new(struct net *net, const struct sio_options *opt
     fanout_init(&s->fanout, &FANOUT_OPS, options->fanout_slice_us, options->fanout_bytes_max);
     deadlines_init(&s->connects);
     deadlines_init(&s->acks);
+    list_init(&s->early);
     buf_init(&s->scratch, SCRATCH_BYTES_MAX);
     buf_init(&s->name, SCRATCH_BYTES_MAX);
     err = uv_timer_init(net_loop(net), &s->timer);

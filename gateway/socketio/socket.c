@@ -133,6 +133,7 @@ static void accept_with(struct sio_socket *s, const char *pid)
     socket_send_text(s, parts, 3);
     s->state = SOCKET_OPEN;
     rooms_join_home(&s->ns->rooms, &s->member);
+    early_due(s);
 }
 
 void sio_accept(struct sio_socket *s, const char *pid)
@@ -204,6 +205,7 @@ void socket_finish(struct sio_socket *s)
 {
     const struct sio_namespace *n = s->ns;
 
+    early_forget(s);
     acks_cancel(s);
     if (s->state != SOCKET_REFUSED)
         n->handlers->on_disconnect(s, (enum sio_reason)s->reason, n->arg);

@@ -54,7 +54,29 @@ static void who_goes_while_asking_in_is_reported_once(void **state)
     stage_end(st);
 }
 
-static void an_event_before_being_let_in_closes(void **state)
+static void what_comes_before_being_let_in_is_handed_over_afterwards(void **state)
+{
+    struct stage *st = stage_plain();
+    struct peer *p;
+
+    (void)state;
+    st->accepts = false;
+    p = peer_new(st);
+    say(st, p, "40\x1e" "42[\"first\"]");
+    say(st, p, "427[\"second\"]");
+    run_for(st, 30);
+    assert_log(st, "connect {}\n");
+    sio_accept(st->sockets[0], NULL);
+    assert_log(st, "");                        /* not inside of the call */
+    run_for(st, 30);
+    assert_log(st, "event 0 first [\"first\"] -1\nevent 0 second [\"second\"] 7\n");
+    say(st, p, "42[\"third\"]");
+    run_for(st, 30);
+    assert_log(st, "event 0 third [\"third\"] -1\n");
+    stage_end(st);
+}
+
+static void what_comes_before_being_refused_is_forgotten(void **state)
 {
     struct stage *st = stage_plain();
     struct peer *p;
@@ -64,7 +86,29 @@ static void an_event_before_being_let_in_closes(void **state)
     p = peer_new(st);
     say(st, p, "40\x1e" "42[\"early\"]");
     run_for(st, 30);
-    assert_log(st, "connect {}\ngone 0 parse error rooms=0\n");
+    sio_refuse(st->sockets[0], "no", SLICE(""));
+    run_for(st, 30);
+    assert_log(st, "connect {}\n");
+    stage_end(st);
+}
+
+static void who_says_too_much_before_being_let_in_is_closed(void **state)
+{
+    struct stage *st = stage_plain();
+    struct peer *p;
+
+    (void)state;
+    st->accepts = false;
+    p = peer_new(st);
+    say(st, p, "40");
+    for (int i = 0; i < 8; i++)
+        say(st, p, "42[\"a\"]\x1e" "42[\"a\"]\x1e" "42[\"a\"]\x1e" "42[\"a\"]\x1e"
+                   "42[\"a\"]\x1e" "42[\"a\"]\x1e" "42[\"a\"]\x1e" "42[\"a\"]");
+    run_for(st, 30);
+    assert_log(st, "connect {}\n");
+    say(st, p, "42[\"a\"]");
+    run_for(st, 30);
+    assert_log(st, "gone 0 parse error rooms=0\n");
     stage_end(st);
 }
 
@@ -341,7 +385,9 @@ int main(void)
         cmocka_unit_test(a_socket_is_let_in_and_its_events_come_through),
         cmocka_unit_test(being_let_in_may_take_its_time),
         cmocka_unit_test(who_goes_while_asking_in_is_reported_once),
-        cmocka_unit_test(an_event_before_being_let_in_closes),
+        cmocka_unit_test(what_comes_before_being_let_in_is_handed_over_afterwards),
+        cmocka_unit_test(what_comes_before_being_refused_is_forgotten),
+        cmocka_unit_test(who_says_too_much_before_being_let_in_is_closed),
         cmocka_unit_test(who_is_refused_hears_why_and_is_never_reported),
         cmocka_unit_test(what_was_missed_comes_before_the_connect_of_a_recovered_one),
         cmocka_unit_test(no_connect_in_time_closes),
