@@ -157,7 +157,7 @@ $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
 
-$(B)/bin/store_bench: $(B)/tests/bench/store_bench.o $(call lib,taskd) $(COMMON)
+$(B)/bin/store_bench: $(B)/tests/bench/store_bench.o $(B)/tests/bench/store_fill.o $(call lib,taskd) $(COMMON)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
 

@@ -7,12 +7,12 @@
 # A mutant is one file with one sed program. Its object stands before the archives when the
 # simulation is linked, so it takes the place of the one in them.
 set -uo pipefail
-seeds=${SEEDS:-1000}
+SEEDS=${SEEDS:-1000}
 out=$B/mutants
 passed=0 failed=0
 
-mutant() { # name file sed-program
-  local name=$1 file=$2 program=$3 copy=$out/$1/${2##*/}
+mutant() { # name file sed-program [seeds]
+  local name=$1 file=$2 program=$3 seeds=${4:-$SEEDS} copy=$out/$1/${2##*/}
   mkdir -p "$out/$name"
   sed -E "$program" "$file" > "$copy"
   if cmp -s "$file" "$copy"; then
@@ -52,8 +52,6 @@ mutant room-lets-everybody-in gateway/topics.c \
   '/^static void waiter_serve/,/^}/ s/!may_see\(t, p\)/false/'
 mutant room-keeps-everybody gateway/lines.c \
   '/^static void evict\(/,/^}/ s/if \(p == NULL \|\|/if (true ||/'
-mutant room-without-gap-check gateway/topics.c \
-  's/^    if \(r->seq != t->told \+ 1\) \{$/    if (false) {/'
 
 # The outbox: marked before it is published; a gap that is taken for an answer.
 mutant outbox-marks-before-it-publishes taskd/outbox.c \
@@ -61,9 +59,11 @@ mutant outbox-marks-before-it-publishes taskd/outbox.c \
 mutant outbox-forgets-what-is-lost taskd/outbox.c \
   's/answer == OUTBOX_HELD \|\| answer == OUTBOX_LOST/answer == OUTBOX_HELD/; s/^    if \(answer == OUTBOX_SENT && m/    if ((answer == OUTBOX_SENT || answer == OUTBOX_LOST) \&\& m/'
 mutant snapshot-shows-what-is-not-published taskd/internal.c \
-  's/^        if \(tasks\[i\]\.published_seq >= tasks\[i\]\.seq\)$/        if (true)/'
+  's/^        if \(tasks\[i\]\.published_seq >= tasks\[i\]\.seq\)$/        if (true)/' 5000
 
-# The feed: what is ahead is taken as it comes; what was missed is not asked for.
+# The feed: what is ahead is taken as it comes; what was missed is not asked for. (The rooms' own
+# check of seqs, in topics.c, is a second line: while the feed is right it is never needed, so
+# no history can miss it.)
 mutant feed-without-gap-check gateway/feed.c \
   's/^    if \(at\.number != f->at\.number \+ 1\)$/    if (false)/'
 mutant feed-without-resync gateway/feed.c \
