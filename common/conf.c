@@ -128,6 +128,20 @@ int conf_load(const struct conf_row *rows, size_t count, void *out, struct buf *
     return problems->len == before && !buf_failed(problems) ? 0 : ERR_INVALID;
 }
 
+void conf_free(const struct conf_row *rows, size_t count, void *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        char **text = (char **)((char *)out + rows[i].offset);
+
+        if (rows[i].kind != CONF_KIND_TEXT && rows[i].kind != CONF_KIND_SECRET)
+            continue;
+        if (rows[i].kind == CONF_KIND_SECRET && *text != NULL)
+            explicit_bzero(*text, strlen(*text));
+        free(*text);
+        *text = NULL;
+    }
+}
+
 static bool is_row(const struct conf_row *rows, size_t count, struct slice name)
 {
     for (size_t i = 0; i < count; i++) {

@@ -39,10 +39,13 @@ struct conf_row {
  * whose contents (one trailing newline removed) are the value; both at once is an error, and
  * so is an empty file. An empty variable counts as unset. Where there is no default, texts
  * become NULL and other fields keep what they held. Booleans: true|false|1|0|yes|no|on|off.
- * Texts in `out` are heap copies that live as long as the process.
+ * Texts in `out` are heap copies, for the life of the process or until conf_free.
  * Returns 0, or ERR_INVALID with one line, a sentence, per problem in `problems` (all
  * problems are found in one go; no secret's value is ever in a sentence). */
 int conf_load(const struct conf_row *rows, size_t count, void *out, struct buf *problems);
+
+/* Free what conf_load put into `out`, secrets wiped first; its texts become NULL. */
+void conf_free(const struct conf_row *rows, size_t count, void *out);
 
 /* Append a line for every environment variable that begins with `prefix` and is no row: a
  * likely misspelling. Returns how many. */

@@ -35,6 +35,7 @@ static struct jwt_key *load_key(void)
     }
     if (key == NULL)
         fprintf(stderr, "taskctl: %.*s\n", SLICE_ARG(buf_peek(&why)));
+    conf_free(ROWS, 1, &secrets);
     buf_deinit(&why);
     return key;
 }

@@ -60,9 +60,10 @@ static void load(struct loaded *l)
 
 static void unload(struct loaded *l)
 {
-    free(l->settings.url);
-    free(l->settings.origin);
-    free(l->settings.secret);
+    conf_free(ROWS, COUNT, &l->settings);
+    assert_null(l->settings.url);
+    assert_null(l->settings.origin);
+    assert_null(l->settings.secret);
     buf_deinit(&l->problems);
 }
 
