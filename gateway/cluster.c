@@ -177,7 +177,7 @@ void cluster_url(const char *address, int port, struct buf *out)
 int cluster_listen(struct cluster *c, const char *address, int port, const char *advertise)
 {
     struct replicas_options o = {
-        .redis = c->options.redis, .id = c->options.id, .connections = c->options.connections,
+        .redis = c->options.redis, .id = c->options.id, .describe = c->options.describe,
         .arg = c->options.arg,
     };
     struct buf url;

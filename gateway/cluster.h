@@ -17,7 +17,7 @@ struct cluster_options {
     struct slice        secret;                /* CLUSTER_SECRET; read during cluster_init only */
     struct sio_server  *sio;
     struct redis       *redis;
-    size_t            (*connections)(void *arg);   /* clients here, for the heartbeat */
+    void              (*describe)(struct buf *fields, void *arg);   /* as in replicas.h */
     void               *arg;
     uint64_t            poll_ms;               /* the longest that a poll waits */
     size_t              answer_bytes_max;      /* of a poll */

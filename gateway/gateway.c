@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "gateway/cluster.h"
 #include "gateway/front.h"
+#include "gateway/report.h"
 
 #define ID_BYTES      9                        /* of randomness in a gateway's id */
 #define STOP_LOOK_MS  50
@@ -107,11 +108,11 @@ static int app_make(struct gateway *g)
     return app_init(&g->app, g->net, &o);
 }
 
-static size_t count_clients(void *arg)
+static void describe(struct buf *fields, void *arg)
 {
     struct gateway *g = arg;
 
-    return sio_namespace_size(g->app.ns);
+    report_say(fields, &g->app, &g->health);
 }
 
 static void cluster_make(struct gateway *g)
@@ -122,7 +123,7 @@ static void cluster_make(struct gateway *g)
         .secret = slice_of(s->cluster_secret),
         .sio = g->app.sio,
         .redis = orgs_redis(g->app.orgs),
-        .connections = count_clients,
+        .describe = describe,
         .arg = g,
         .poll_ms = (uint64_t)s->ping_interval_ms + (uint64_t)s->ping_timeout_ms,
         /* A queue of binary messages grows by a third in a poll's base64. */

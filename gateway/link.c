@@ -29,6 +29,7 @@ struct link {
     unsigned                 missed;
     bool                     is_awaited;       /* a canary is out */
     bool                     was_heard;        /* since the subscriber came up */
+    uint64_t                 heard_ms;         /* when last, or the beginning */
     bool                     is_closing;
     struct metric           *resets;
 };
@@ -75,6 +76,7 @@ static void on_message(struct redis_subscriber *s, struct slice channel, struct 
     if (slice_is(channel, l->channel)) {
         l->is_awaited = false;
         l->was_heard = true;
+        l->heard_ms = uv_now(l->timer.loop);
         l->missed = 0;
         return;
     }
@@ -153,6 +155,7 @@ struct link *link_new(uv_loop_t *loop, const struct link_options *options,
                                 "Subscriber connections given up because canaries were missed.");
     l->channel = canary_channel(options->gateway);
     redis_subscribe(l->subscriber, slice_of(l->channel));
+    l->heard_ms = uv_now(loop);
     uv_timer_init(loop, &l->timer);
     l->timer.data = l;
     uv_timer_start(&l->timer, on_beat, CANARY_EVERY_MS, CANARY_EVERY_MS);
@@ -187,4 +190,9 @@ void link_unsubscribe(struct link *l, struct slice channel)
 bool link_is_healthy(const struct link *l)
 {
     return redis_is_up(l->redis) && l->was_heard && l->missed < CANARY_MISSED_MAX - 1;
+}
+
+uint64_t link_canary_ms(const struct link *l)
+{
+    return uv_now(l->timer.loop) - l->heard_ms;
 }

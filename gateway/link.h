@@ -46,4 +46,7 @@ void          link_unsubscribe(struct link *l, struct slice channel);
 /* Both connections are up, and the canary has been heard lately. */
 bool link_is_healthy(const struct link *l);
 
+/* Milliseconds since the canary was heard last, or since link_new. */
+uint64_t link_canary_ms(const struct link *l);
+
 #endif

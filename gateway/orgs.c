@@ -57,6 +57,7 @@ struct orgs {
     struct list    lingering;                  /* orgs nobody holds, in order of their end */
     struct listener listeners[LISTENERS_MAX];
     size_t         listener_count;
+    char           reported[ORG_NAME_MAX];     /* the last that orgs_report told of; "": none */
     struct metric *gaps, *resyncs, *repeats, *refused, *frames;
     bool           is_closing;
 };
@@ -539,6 +540,35 @@ void orgs_close(struct orgs *orgs)
 bool orgs_is_healthy(const struct orgs *orgs)
 {
     return link_is_healthy(orgs->link);
+}
+
+uint64_t orgs_canary_ms(const struct orgs *orgs)
+{
+    return link_canary_ms(orgs->link);
+}
+
+static void report_one(const struct org *o, struct buf *out)
+{
+    if (out->len > 0)
+        buf_append_char(out, ' ');
+    buf_printf(out, "%s=%llu-%llu%s", o->name, (unsigned long long)o->feed.at.epoch,
+               (unsigned long long)o->feed.at.number, feed_is_live(&o->feed) ? "" : "?");
+}
+
+size_t orgs_report(struct orgs *orgs, size_t max, struct buf *out)
+{
+    size_t      count = HASH_COUNT(orgs->table);
+    struct org *o = NULL;
+
+    HASH_FIND_STR(orgs->table, orgs->reported, o);
+    for (size_t i = 0; i < count && i < max; i++) {
+        o = o != NULL ? o->hh.next : NULL;
+        if (o == NULL)
+            o = orgs->table;                   /* round again, or the last one told has gone */
+        report_one(o, out);
+        memcpy(orgs->reported, o->name, sizeof(orgs->reported));
+    }
+    return count;
 }
 
 struct redis *orgs_redis(const struct orgs *orgs)

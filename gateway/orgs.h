@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "common/buf.h"
 #include "common/list.h"
 #include "common/metrics.h"
 #include "gateway/frame.h"
@@ -43,6 +44,14 @@ void orgs_close(struct orgs *orgs);
 
 /* Subscriber and link are up, and canaries come back. */
 bool orgs_is_healthy(const struct orgs *orgs);
+
+/* Milliseconds since the canary was heard last: of the subscriber that is worst. */
+uint64_t orgs_canary_ms(const struct orgs *orgs);
+
+/* Where up to `max` orgs stand, for operators: `name=epoch-number`, a space between, and `?` after
+ * one that does not follow its feed just now. Each call goes on where the one before ended.
+ * Returns how many orgs there are in all. */
+size_t orgs_report(struct orgs *orgs, size_t max, struct buf *out);
 
 /* Hear a channel that is no org's, for as long as `orgs` lives. A few of them. Messages that are
  * published while the subscriber is down are missed. */

@@ -13,6 +13,7 @@
 #include "gateway/replicas.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,30 +70,67 @@ static void on_written(int err, const struct redis_reply *reply, void *arg)
 
 /* One script: a hash without its TTL would stay for ever if we died between two commands. */
 static struct redis_script HEARTBEAT = {
-    "redis.call('HSET', KEYS[1], 'url', ARGV[2], 'started', ARGV[3], 'version', ARGV[4],"
-    " 'connections', ARGV[5], 'at', ARGV[6])"
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 2))"
     "return redis.call('EXPIRE', KEYS[1], ARGV[1])", ""
 };
 
-static void heartbeat(struct replicas *r)
+/* Names and values one after the other, each ended by a NUL. */
+void replica_say(struct buf *fields, const char *name, const char *format, ...)
 {
-    char   key[KEY_MAX], ttl[16], connections[32], at[CLOCK_TEXT_SIZE];
-    size_t count = r->options.connections != NULL ? r->options.connections(r->options.arg) : 0;
+    char    value[REPLICA_FIELDS_BYTES];
+    size_t  before = fields->len;
+    va_list args;
+    int     len;
+
+    va_start(args, format);
+    len = vsnprintf(value, sizeof(value), format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof(value))
+        return;
+    if (buf_append(fields, name, strlen(name) + 1) != 0 ||
+        buf_append(fields, value, (size_t)len + 1) != 0)
+        fields->len = before;
+}
+
+static void say_all(struct replicas *r, struct buf *fields)
+{
+    char at[CLOCK_TEXT_SIZE];
+
+    clock_format(clock_wall_ms(), at);
+    replica_say(fields, "url", "%s", r->options.url);
+    replica_say(fields, "started", "%s", r->started);
+    replica_say(fields, "version", "%s", TASKWIRE_VERSION);
+    replica_say(fields, "at", "%s", at);
+    if (r->options.describe != NULL)
+        r->options.describe(fields, r->options.arg);
+}
+
+static int heartbeat_send(struct replicas *r, struct slice fields)
+{
+    char         key[KEY_MAX], ttl[16];
+    struct slice argv[2 + 2 * (4 + REPLICA_FIELDS_MAX)];
+    size_t       argc = 0;
 
     key_of(r->options.id, key);
     snprintf(ttl, sizeof(ttl), "%d", REPLICA_TTL_S);
-    snprintf(connections, sizeof(connections), "%zu", count);
-    clock_format(clock_wall_ms(), at);
-    const struct slice args[] = {
-        slice_of(key), slice_of(ttl), slice_of(r->options.url), slice_of(r->started),
-        SLICE(TASKWIRE_VERSION), slice_of(connections), slice_of(at),
-    };
+    argv[argc++] = slice_of(key);
+    argv[argc++] = slice_of(ttl);
+    while (fields.len > 0 && argc < sizeof(argv) / sizeof(argv[0]))
+        argv[argc++] = slice_cut(&fields, '\0');
+    return redis_eval(r->options.redis, &HEARTBEAT, on_written, r, 1, argc, argv);
+}
 
-    if (redis_eval(r->options.redis, &HEARTBEAT, on_written, r, 1,
-                   sizeof(args) / sizeof(args[0]), args) != 0)
-        return;
-    r->is_writing = true;
-    r->written_ms = now_ms(r);
+static void heartbeat(struct replicas *r)
+{
+    struct buf fields;
+
+    buf_init(&fields, REPLICA_FIELDS_BYTES);
+    say_all(r, &fields);
+    if (heartbeat_send(r, buf_peek(&fields)) == 0) {
+        r->is_writing = true;
+        r->written_ms = now_ms(r);
+    }
+    buf_deinit(&fields);
 }
 
 /* Is it another Redis than before? Then it may know nobody yet. */

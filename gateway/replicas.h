@@ -7,6 +7,7 @@
 #ifndef TASKWIRE_GATEWAY_REPLICAS_H
 #define TASKWIRE_GATEWAY_REPLICAS_H
 
+#include "common/buf.h"
 #include "common/list.h"
 #include "common/metrics.h"
 #include "common/redis.h"
@@ -16,13 +17,16 @@
 #define REPLICAS_KNOWN_MS     2000             /* a replica that was found is not asked for again */
 #define REPLICAS_MISSING_MS   1000             /* one that was not found */
 #define REPLICAS_KEPT_MAX     1024             /* remembered at once */
+#define REPLICA_FIELDS_MAX    16               /* that describe() may add to a heartbeat */
+#define REPLICA_FIELDS_BYTES  32768            /* all of them: a heartbeat is written every 2 s */
 
 struct replica;
 
 struct replicas_options {
     struct redis *redis;
     const char   *id, *url;                    /* ours */
-    size_t      (*connections)(void *arg);     /* how many clients are here: for the heartbeat */
+    /* Optional: what else a heartbeat says of us, by calls of replica_say. */
+    void        (*describe)(struct buf *fields, void *arg);
     void         *arg;
 };
 
@@ -42,6 +46,10 @@ struct replicas {
 
 /* Begin to write heartbeats. The options' texts and link must outlive it. */
 void replicas_init(struct replicas *r, uv_loop_t *loop, const struct replicas_options *options);
+
+/* Add a field to the heartbeat that is being written. What does not fit is left out. */
+void replica_say(struct buf *fields, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Delete the heartbeat and write no more. Who waits for an answer must have been cancelled. */
 void replicas_close(struct replicas *r);

@@ -46,7 +46,7 @@
 /* Pub/sub channel: a gateway's or a taskd's canary to itself. */
 #define KEY_CANARY_FORMAT       "tasks:canary:%s"
 
-/* Hash with TTL: a gateway's heartbeat: url, started, connections ... */
+/* Hash with TTL: a gateway's heartbeat: url, started, positions ... (internal.md) */
 #define KEY_REPLICA_FORMAT      "tasks:replica:%s"
 #define REPLICA_TTL_S           10
 
