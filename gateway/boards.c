@@ -1,16 +1,7 @@
 /* boards.c -- see boards.h.
  *
- * Who waits goes through at most two stations: the org's page, and then, where the page names
- * them among those with private tasks, their own part. Both are sources; both must be good at
- * the same moment, since what came after either is said from its own run of frames. Where
- * the page has gone stale while the own part was fetched, the wait goes back to the page.
- *
  * A change of privacy drops what is kept: a kept page may show a task that its reader must
  * not see any more.
- *
- * Order of the two runs: lines for the org first, then lines for the person. They concern
- * different tasks (a task is in one of the two parts) and different counts, so nothing
- * depends on how they are merged.
  *
  * Within one life of the org's log every transition comes once. After Redis lost its memory
  * some come again in the next; `seen` tells them, and also a page that is older than what the
@@ -18,47 +9,16 @@
  *
  * After a resync everybody in the rooms is taken out and waits again, with no request: the
  * state that comes is then followed by exactly what is newer, as for any joiner. */
-#include "gateway/boards.h"
+#include "gateway/board.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-#include <uthash.h>
 
 #include "common/err.h"
 #include "common/http.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "gateway/dashboard.h"
 #include "gateway/rooms.h"
-#include "gateway/seen.h"
-
-#define RETRY_MS        1000
-#define STATE_BYTES_MAX (8u << 20)
-
-struct own {                                   /* a person's private part */
-    struct board  *board;
-    char           sub[JWT_ID_MAX + 1];
-    struct source  source;
-    struct list    waiters;
-    UT_hash_handle hh;
-};
-
-struct board {
-    struct boards      *all;
-    char                org[ORG_NAME_MAX];
-    struct source       page;
-    struct list         waiters;               /* for the page */
-    struct own         *owns;
-    struct seen         seen;                  /* what the rooms have been told of */
-    struct sio_message *state;                 /* of the kept page, for all without private tasks */
-    struct rcbuf       *state_of;
-    char                state_offset[OFFSET_TEXT_SIZE];
-    UT_hash_handle      hh;
-};
-
-static const struct source_handlers PAGE_HANDLERS;
-static const struct source_handlers OWN_HANDLERS;
 
 void boards_init(struct boards *bs, struct lines *lines, struct sources *sources,
                  struct metrics *m)
@@ -102,13 +62,13 @@ static struct board *board_new(struct boards *bs, struct org *org)
     memcpy(b->org, name.data, name.len);
     list_init(&b->waiters);
     seen_init(&b->seen);
-    source_init(&b->page, bs->sources, org, target, &PAGE_HANDLERS, b);
+    source_init(&b->page, bs->sources, org, target, &BOARD_PAGE_HANDLERS, b);
     free(target);
     HASH_ADD_KEYPTR(hh, bs->table, b->org, name.len, b);
     return b;
 }
 
-static struct own *own_get(struct board *b, struct slice sub)
+struct own *own_get(struct board *b, struct slice sub)
 {
     struct own *o = NULL;
     char       *target;
@@ -121,7 +81,7 @@ static struct own *own_get(struct board *b, struct slice sub)
     memcpy(o->sub, sub.data, sub.len);
     list_init(&o->waiters);
     target = target_make(slice_of(b->org), &sub);
-    source_init(&o->source, b->all->sources, b->page.org, target, &OWN_HANDLERS, o);
+    source_init(&o->source, b->all->sources, b->page.org, target, &BOARD_OWN_HANDLERS, o);
     free(target);
     HASH_ADD_KEYPTR(hh, b->owns, o->sub, sub.len, o);
     return o;
@@ -135,15 +95,6 @@ static void own_free(struct own *o)
     free(o);
 }
 
-static void state_drop(struct board *b)
-{
-    if (b->state != NULL)
-        sio_message_unref(b->state);
-    rcbuf_unref(b->state_of);
-    b->state = NULL;
-    b->state_of = NULL;
-}
-
 static void board_free(struct board *b)
 {
     struct own *o, *next;
@@ -151,14 +102,14 @@ static void board_free(struct board *b)
     assert(list_is_empty(&b->waiters));
     HASH_ITER(hh, b->owns, o, next)
         own_free(o);
-    state_drop(b);
+    board_state_drop(b);
     seen_deinit(&b->seen);
     HASH_DELETE(hh, b->all->table, b);
     source_deinit(&b->page);
     free(b);
 }
 
-static void own_look(struct own *o)
+void own_look(struct own *o)
 {
     if (!list_is_empty(&o->waiters))
         return;
@@ -168,8 +119,7 @@ static void own_look(struct own *o)
         source_forget(&o->source);
 }
 
-/* Is it good for nothing any more? */
-static void board_look(struct board *b)
+void board_look(struct board *b)
 {
     struct own *o, *next;
     char        room[ROOM_MAX];
@@ -194,357 +144,6 @@ void boards_deinit(struct boards *bs)
         board_free(b);
 }
 
-/* --- telling --- */
-
-/* A state and the lines after it, to one peer. The last of them carries the offset, so that
- * who has the offset has them all. */
-struct telling {
-    struct peer *peer;
-    size_t       left;                         /* lines to come */
-    bool         is_counting;                  /* nothing is said yet */
-    struct slice offset;
-};
-
-static void tell(struct telling *t, struct slice json)
-{
-    if (t->is_counting) {
-        t->left++;
-        return;
-    }
-    t->left--;
-    peer_emit_at(t->peer, json, t->left == 0 ? t->offset : (struct slice){ NULL, 0 });
-}
-
-/* As lines_tell: rows where they are news, counts always. */
-static bool is_owed(const struct frame *f, struct slice json)
-{
-    return f->has_news || event_is(json, "dashboard:task_count_changed");
-}
-
-static void tell_lines(struct telling *t, const struct source *s, const char *address,
-                       const struct dash_part *part)
-{
-    const struct peer   *p = t->peer;
-    const struct frames *fs = &s->join.frames;
-
-    for (size_t i = 0; i < fs->count; i++) {
-        const struct envelope *e = &fs->at[i]->e;
-        struct slice           rest = e->lines, to, json;
-
-        if (strcmp(address, "mine") == 0 && !slice_eq(e->routing.creator, user_sub(p->user)))
-            continue;
-        while (envelope_next(&rest, &to, &json)) {
-            if (slice_is(to, address) && is_owed(fs->at[i], json) && !dash_covers(part, e, json))
-                tell(t, json);
-        }
-    }
-}
-
-static struct sio_message *message_of(struct board *b, const struct dash_part *page,
-                                      const struct dash_part *own, struct slice offset)
-{
-    struct buf          text;
-    struct sio_message *m;
-
-    buf_init(&text, STATE_BYTES_MAX);
-    dash_compose(page, own, &text);
-    m = sio_message_new(b->all->lines->ns, buf_peek(&text), offset, 0);
-    buf_deinit(&text);
-    return m;
-}
-
-/* The page's event is framed once for all who have nothing of their own, and as many snapshots
- * behind them (as a rule it is everybody's first). */
-static struct sio_message *shared_state(struct board *b, const struct dash_part *page,
-                                        struct slice offset)
-{
-    struct rcbuf *snapshot = b->page.join.snapshot;
-
-    if (b->state_of != snapshot || !slice_is(offset, b->state_offset)) {
-        state_drop(b);
-        b->state = message_of(b, page, NULL, offset);
-        b->state_of = rcbuf_ref(snapshot);
-        snprintf(b->state_offset, sizeof(b->state_offset), "%.*s", SLICE_ARG(offset));
-    }
-    return b->state;
-}
-
-static bool rooms_join(struct board *b, struct peer *p)
-{
-    struct slice org = slice_of(b->org);
-    char         dash[ROOM_MAX], mine[ROOM_MAX];
-
-    if (sio_join(p->socket, room_dash(dash, org)) != 0)
-        return false;
-    if (sio_join(p->socket, room_mine(mine, org, user_sub(p->user))) == 0)
-        return true;
-    sio_leave(p->socket, room_dash(dash, org));
-    return false;
-}
-
-static void rooms_leave(struct peer *p)
-{
-    struct slice org = user_org(p->user);
-    char         room[ROOM_MAX];
-
-    sio_leave(p->socket, room_dash(room, org));
-    sio_leave(p->socket, room_mine(room, org, user_sub(p->user)));
-}
-
-/* `own` and its source are NULL for who has nothing private. */
-static void waiter_serve(struct board *b, struct wait *w, const struct dash_part *page,
-                         const struct dash_part *own, const struct source *own_source)
-{
-    struct peer        *p = w->peer;
-    struct telling      t = { .peer = p, .is_counting = true };
-    struct sio_message *m;
-    struct dash_part    mine = own != NULL ? *own : *page;
-    struct slice        offset, none = { NULL, 0 };
-    struct offset       at;
-    char                text[OFFSET_TEXT_SIZE];
-
-    if (own == NULL)
-        mine.rev = 0;                          /* the page's counts are not theirs */
-    if (w->request == NULL && boards_has(p)) {
-        wait_end(w, OUTCOME_OK);               /* taken out, and back by a join of its own */
-        return;
-    }
-    if (!wait_may_be_served(w))
-        return;
-    if (!rooms_join(b, p)) {
-        wait_end(w, ERROR_ROOM_LIMIT);
-        return;
-    }
-    t.offset = peer_number(p, org_position(p->org), &at, text);
-    tell_lines(&t, &b->page, "dash", page);
-    tell_lines(&t, own == NULL ? &b->page : own_source, "mine", &mine);
-    offset = t.left == 0 ? t.offset : none;
-    m = own == NULL ? sio_message_ref(shared_state(b, page, offset))
-                    : message_of(b, page, own, offset);
-    peer_emit_message(p, m);
-    sio_message_unref(m);
-    t.is_counting = false;
-    tell_lines(&t, &b->page, "dash", page);
-    tell_lines(&t, own == NULL ? &b->page : own_source, "mine", &mine);
-    if (t.offset.len > 0)
-        peer_told(p, none, &at);
-    metric_inc(b->all->joins);
-    wait_end(w, OUTCOME_OK);
-}
-
-/* --- what the sources say --- */
-
-/* Those who asked are told; those whom we ask for wait on. Returns whether any are left. */
-static bool waiters_fail(struct list *waiters, int outcome)
-{
-    list_each_safe(node, waiters) {
-        struct wait *w = container_of(node, struct wait, in_source);
-
-        if (w->request != NULL)
-            wait_end(w, outcome);
-    }
-    return !list_is_empty(waiters);
-}
-
-/* The newest seq that this part and the news since show of a task. */
-static uint64_t seq_in(const struct source *s, struct slice task, uint64_t shown)
-{
-    const struct frames *fs = &s->join.frames;
-
-    for (size_t i = 0; i < fs->count; i++) {
-        const struct routing *r = &fs->at[i]->e.routing;
-
-        if (fs->at[i]->has_news && slice_eq(r->task, task) && (uint64_t)r->seq > shown)
-            shown = (uint64_t)r->seq;
-    }
-    return shown;
-}
-
-enum age { AGE_STALE, AGE_PRESENT, AGE_AHEAD };
-
-/* How a part stands to what the rooms have been told. Ahead: it shows what is stored and about
- * to be published. */
-static enum age age_of(const struct board *b, const struct source *s, const struct dash_part *part)
-{
-    struct slice rest = part->pairs, task;
-    enum age     age = AGE_PRESENT;
-    uint64_t     shown;
-
-    while (dash_next_pair(&rest, &task, &shown)) {
-        uint64_t told = seen_get(&b->seen, task);
-
-        if (told > shown && told > seq_in(s, task, shown))
-            return AGE_STALE;
-        if (shown > told)
-            age = AGE_AHEAD;
-    }
-    return age;
-}
-
-static void member_take_out(struct sio_socket *s, void *arg)
-{
-    struct board *b = arg;
-    struct peer  *p = sio_socket_data(s);
-    struct wait  *w;
-
-    if (p == NULL)
-        return;
-    rooms_leave(p);
-    w = wait_new(p, NULL, (struct slice){ NULL, 0 });
-    wait_expect(w);
-    list_append(&b->waiters, &w->in_source);
-}
-
-static void note_reader(struct sio_socket *s, void *arg)
-{
-    const struct peer *p = sio_socket_data(s);
-
-    if (p != NULL && !p->follows_log)
-        *(bool *)arg = true;
-}
-
-/* Is somebody in there whom `seen` speaks for? Who follows the log is told its lines anyway. */
-static bool has_readers(struct board *b, struct slice room)
-{
-    bool is_any = false;
-
-    sio_each_member(b->all->lines->ns, room, note_reader, &is_any);
-    return is_any;
-}
-
-enum use { USE_NOW, USE_LATER, USE_NEVER };
-
-/* May a part be shown? `room`: those who are there must be where it is. `fallen`: who waits
- * for it. */
-static enum use part_look(struct board *b, struct source *s, struct dash_part *part,
-                          struct list *waiters, struct slice room, bool is_last)
-{
-    struct slice rest, task;
-    uint64_t     shown;
-    enum age     age;
-
-    if (dash_parse(rcbuf_slice(s->join.snapshot), part) != 0) {
-        log_error("snapshot-refused", LOG_TEXT("org", b->org));
-        source_reset(s);
-        if (waiters_fail(waiters, ERROR_INTERNAL))
-            source_retry(s, RETRY_MS);
-        return USE_NEVER;
-    }
-    age = age_of(b, s, part);
-    if (age == AGE_STALE) {
-        source_stale(s);
-        return USE_NEVER;
-    }
-    if (age == AGE_AHEAD && has_readers(b, room)) {
-        if (!is_last)
-            return USE_LATER;
-        sio_each_member(b->all->lines->ns, room, member_take_out, b);   /* they missed it */
-    }
-    for (rest = part->pairs; dash_next_pair(&rest, &task, &shown);)
-        seen_put(&b->seen, task, shown);
-    return USE_NOW;
-}
-
-static bool on_page_ready(struct source *s, bool is_last, void *arg)
-{
-    struct board    *b = arg;
-    struct dash_part page;
-    struct list      waiters = LIST_INIT(waiters);
-    struct list     *node;
-    char             room[ROOM_MAX];
-    enum use         use = part_look(b, s, &page, &b->waiters, room_dash(room, slice_of(b->org)),
-                                     is_last);
-
-    if (use != USE_NOW)
-        return use == USE_NEVER;
-    list_splice(&waiters, &b->waiters);
-    while ((node = list_take_first(&waiters)) != NULL) {
-        struct wait *w = container_of(node, struct wait, in_source);
-        struct own  *o;
-
-        if (!dash_has_person(&page, user_sub(w->peer->user))) {
-            waiter_serve(b, w, &page, NULL, NULL);
-            continue;
-        }
-        o = own_get(b, user_sub(w->peer->user));
-        list_append(&o->waiters, &w->in_source);
-        source_want(&o->source);
-    }
-    return true;
-}
-
-static bool on_own_ready(struct source *s, bool is_last, void *arg)
-{
-    struct own      *o = arg;
-    struct board    *b = o->board;
-    struct dash_part page, own;
-    struct list     *node;
-    char             room[ROOM_MAX];
-    enum use         use = part_look(b, s, &own, &o->waiters,
-                                     room_mine(room, slice_of(b->org), slice_of(o->sub)), is_last);
-
-    if (use != USE_NOW)
-        return use == USE_NEVER;
-    if (b->page.join.state == JOIN_READY && list_is_empty(&b->waiters) &&
-        dash_parse(rcbuf_slice(b->page.join.snapshot), &page) == 0) {
-        while ((node = list_take_first(&o->waiters)) != NULL)
-            waiter_serve(b, container_of(node, struct wait, in_source), &page, &own, s);
-    } else {
-        list_splice(&b->waiters, &o->waiters);
-        source_want(&b->page);
-    }
-    return true;
-}
-
-static void on_page_failed(struct source *s, int err, void *arg)
-{
-    struct board *b = arg;
-
-    log_warn("snapshot-failed", LOG_TEXT("org", b->org), LOG_ERR(err));
-    if (err == ERR_STALE)
-        seen_deinit(&b->seen);                 /* taskd insists: it is the truth, we are not */
-    if (waiters_fail(&b->waiters, ERROR_UNAVAILABLE))
-        source_retry(s, RETRY_MS);
-}
-
-static void on_own_failed(struct source *s, int err, void *arg)
-{
-    struct own *o = arg;
-
-    log_warn("snapshot-failed", LOG_TEXT("org", o->board->org), LOG_ERR(err));
-    if (err == ERR_STALE)
-        seen_deinit(&o->board->seen);
-    if (waiters_fail(&o->waiters, ERROR_UNAVAILABLE))
-        source_retry(s, RETRY_MS);
-}
-
-static void on_page_idle(struct source *s, void *arg)
-{
-    struct board *b = arg;
-
-    (void)s;
-    state_drop(b);
-    board_look(b);
-}
-
-static void on_own_idle(struct source *s, void *arg)
-{
-    struct own   *o = arg;
-    struct board *b = o->board;
-
-    (void)s;
-    own_look(o);
-    if (b->owns == NULL && !join_is_active(&b->page.join))
-        board_look(b);
-}
-
-static const struct source_handlers PAGE_HANDLERS = {
-    .ready = on_page_ready, .failed = on_page_failed, .idle = on_page_idle,
-};
-static const struct source_handlers OWN_HANDLERS = {
-    .ready = on_own_ready, .failed = on_own_failed, .idle = on_own_idle,
-};
-
 /* --- calls --- */
 
 void boards_join(struct boards *bs, struct wait *w)
@@ -565,7 +164,7 @@ int boards_enter(struct boards *bs, struct peer *p)
 
     if (b == NULL)
         b = board_new(bs, p->org);
-    if (rooms_join(b, p))
+    if (board_rooms_join(b, p))
         return 0;
     board_look(b);
     return ERR_TOO_BIG;
@@ -582,7 +181,7 @@ void boards_look(struct boards *bs, struct slice org)
 void boards_leave(struct boards *bs, struct peer *p)
 {
     peer_forget(p, (struct slice){ NULL, 0 });
-    rooms_leave(p);
+    board_rooms_leave(p);
     peer_left(p, (struct slice){ NULL, 0 });
     boards_look(bs, user_org(p->user));
 }
@@ -616,7 +215,7 @@ void boards_resync(struct boards *bs, struct org *o)
     source_reset(&b->page);
     HASH_ITER(hh, b->owns, own, next)
         source_reset(&own->source);
-    sio_each_member(bs->lines->ns, slice_of(room), member_take_out, b);
+    sio_each_member(bs->lines->ns, slice_of(room), board_member_take_out, b);
     seen_deinit(&b->seen);                     /* it spoke for those who were there */
     if (!list_is_empty(&b->waiters))
         source_want(&b->page);
@@ -633,7 +232,8 @@ static void person_resync(struct board *b, struct slice sub)
     source_reset(&b->page);
     if (o != NULL)
         source_reset(&o->source);
-    sio_each_member(b->all->lines->ns, room_mine(room, slice_of(b->org), sub), member_take_out, b);
+    sio_each_member(b->all->lines->ns, room_mine(room, slice_of(b->org), sub),
+                    board_member_take_out, b);
     if (!list_is_empty(&b->waiters))
         source_want(&b->page);
 }

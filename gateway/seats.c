@@ -1,287 +1,21 @@
-/* seats.c -- see seats.h.
+/* seats.c -- see seats.h; seat_writes.c says how records are kept true.
  *
- * Writes of one seat carry serial numbers, and Redis answers in order, so "is what I need
- * written?" is one comparison with the last serial acknowledged. When a write fails, whatever
- * the reason, the seat is *dirty*: acknowledgements up to then count no more, nothing is
- * written piecemeal, and as soon as Redis can be reached the whole record is written anew,
- * with every room marked as not told (a client that comes back by it gets snapshots). That
- * is one path for a lost link, a restarted Redis, and one that fell back to an older copy.
- *
- * Nothing here holds a pointer to a socket across an answer: commands carry the seat's
- * number, and look it up again.
- *
- * Rejected: a timer per seat (one walk over those due serves all, many in one command),
- * and keeping each room's offset here too, for the sake of rewriting (48 bytes per room and
- * socket, needed once in a blue moon). */
-#include "gateway/seats.h"
+ * Rejected: a timer per seat (one walk over those due serves all, many in one command). */
+#include "gateway/seat.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <uthash.h>
-
 #include "common/crypto.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "gateway/rooms.h"
 #include "gateway/seat_scripts.h"
-#include "proto/keys.h"
 
-#define KEY_SIZE       64
-#define OWNER_SIZE     80
-#define TTL_SIZE       16
 #define RENEW_BATCH    64                      /* records per command */
 #define REWRITE_MAX    256                     /* records per tick */
 #define PID_BYTES      15
-#define HEAD_FIELDS    6                       /* sub, org, run, sid, start, k */
-#define FIXED_ARGS     5                       /* key, owner, how, ttl, how many go */
-
-struct seat {
-    struct seats *all;
-    struct peer     *peer;
-    uint64_t         no;
-    char             pid[SIO_SID_MAX];
-    struct offset    start;
-    uint64_t         serial;                   /* of the last write */
-    uint64_t         acked;                    /* all up to it are written */
-    uint64_t         valid_from;               /* answers to earlier writes are of no interest */
-    uint32_t         k_used, k_max;            /* snapshots numbered; promised to the record */
-    bool             is_opening;               /* `opened` is due */
-    bool             is_dirty, is_lost;
-    uint64_t         renewed_ms;
-    struct list      in_all;                   /* of fine or dirty */
-    UT_hash_handle   hh;
-};
-
-/* --- commands --- */
-
-struct op {                                    /* one command under way */
-    struct seats *all;
-    uint64_t         no, serial;
-};
-
-static struct op *op_new(const struct seat *s)
-{
-    struct op *op = mem_new(struct op);
-
-    *op = (struct op){ s->all, s->no, s->serial };
-    return op;
-}
-
-static struct seat *op_done(struct op *op)
-{
-    struct seat *s = NULL;
-
-    HASH_FIND(hh, op->all->table, &op->no, sizeof(op->no), s);
-    free(op);
-    return s;
-}
-
-static struct redis *link_of(const struct seats *all)
-{
-    return orgs_redis(all->orgs);
-}
-
-static void owner_of(const struct seat *s, char out[OWNER_SIZE])
-{
-    snprintf(out, OWNER_SIZE, "%s.%llu", s->all->gateway, (unsigned long long)s->no);
-}
-
-static void key_of(const struct seat *s, char out[KEY_SIZE])
-{
-    snprintf(out, KEY_SIZE, KEY_SESSION_FORMAT, s->pid);
-}
-
-/* --- becoming dirty, or nobody's --- */
-
-static void soil(struct seat *s)
-{
-    s->is_dirty = true;
-    s->valid_from = s->serial + 1;
-    list_remove(&s->in_all);
-    list_append(&s->all->dirty, &s->in_all);
-}
-
-static void lose(struct seat *s)
-{
-    if (s->is_lost)
-        return;
-    s->is_lost = true;
-    list_remove(&s->in_all);
-    metric_inc(s->all->taken_away);
-    log_debug("seat-taken-away", LOG_TEXT("socket", sio_socket_sid(s->peer->socket)));
-    sio_close_transport(s->peer->socket);
-}
-
-static void answer_open(struct seat *s, enum seat_outcome outcome,
-                        const struct record *record)
-{
-    s->is_opening = false;
-    s->all->handlers->opened(s->peer, outcome, record, s->all->arg);
-}
-
-static void on_written(int err, const struct redis_reply *reply, void *arg)
-{
-    struct op      *op = arg;
-    uint64_t        serial = op->serial;
-    struct seat *s = op_done(op);
-    int64_t         said = err == 0 ? redis_reply_int(reply) : 0;
-
-    if (s == NULL || s->is_lost || serial < s->valid_from)
-        return;
-    if (s->is_opening) {
-        s->acked = serial;
-        answer_open(s, said == 1 ? SEAT_MADE : SEAT_FAILED, NULL);
-    } else if (said < 0) {
-        lose(s);
-    } else if (said == 0) {
-        soil(s);
-    } else {
-        s->acked = serial;
-        s->all->handlers->written(s->peer, s->all->arg);
-    }
-}
-
-/* --- writing --- */
-
-struct writing {                               /* the arguments of one write */
-    struct slice *args;
-    size_t        count, cap;
-    char          key[KEY_SIZE], owner[OWNER_SIZE], ttl[TTL_SIZE], k[TTL_SIZE];
-};
-
-static void writing_add(struct writing *w, struct slice arg)
-{
-    if (w->count == w->cap) {
-        w->cap = w->cap == 0 ? 16 : w->cap * 2;
-        w->args = mem_resize(w->args, w->cap * sizeof(w->args[0]));
-    }
-    w->args[w->count++] = arg;
-}
-
-static void writing_set(struct writing *w, const char *field, struct slice value)
-{
-    writing_add(w, slice_of(field));
-    writing_add(w, value);
-}
-
-/* `gone` may be empty. */
-static void writing_begin(struct writing *w, const struct seat *s, bool is_new,
-                          unsigned ttl_s, struct slice gone)
-{
-    *w = (struct writing){ 0 };
-    key_of(s, w->key);
-    owner_of(s, w->owner);
-    snprintf(w->ttl, sizeof(w->ttl), "%u", ttl_s);
-    writing_add(w, slice_of(w->key));
-    writing_add(w, slice_of(w->owner));
-    writing_add(w, is_new ? SLICE("new") : SLICE("own"));
-    writing_add(w, slice_of(w->ttl));
-    writing_add(w, gone.len > 0 ? SLICE("1") : SLICE("0"));
-    if (gone.len > 0)
-        writing_add(w, gone);
-    assert(w->count >= FIXED_ARGS);
-}
-
-static void writing_set_k(struct writing *w, const struct seat *s)
-{
-    snprintf(w->k, sizeof(w->k), "%u", s->k_max);
-    writing_set(w, "k", slice_of(w->k));
-}
-
-/* Sends and forgets the arguments. */
-static int writing_send(struct writing *w, struct seat *s)
-{
-    struct op *op = op_new(s);
-    int        err = redis_eval(link_of(s->all), &seat_write_script, on_written, op, 1, w->count,
-                                w->args);
-
-    if (err != 0)
-        free(op);
-    free(w->args);
-    return err;
-}
-
-static const unsigned LIVE_TTL_S = SESSION_TTL_S + SESSION_RENEW_S;
-
-/* One field of a record that is fine; what cannot be sent makes it dirty. */
-static void write_field(struct seat *s, struct slice task, const char *value)
-{
-    char           field[RECORD_FIELD_SIZE];
-    struct writing w;
-
-    s->serial++;
-    if (s->is_dirty || s->is_lost)
-        return;
-    record_field(task, field);
-    writing_begin(&w, s, false, LIVE_TTL_S, value == NULL ? slice_of(field)
-                                                          : (struct slice){ NULL, 0 });
-    if (value != NULL) {
-        writing_set_k(&w, s);
-        writing_set(&w, field, slice_of(value));
-    }
-    if (writing_send(&w, s) != 0)
-        soil(s);
-}
-
-/* --- the whole record --- */
-
-static void field_append(struct buf *fields, struct slice task)
-{
-    char field[RECORD_FIELD_SIZE] = "";
-
-    record_field(task, field);
-    buf_append(fields, field, sizeof(field));
-}
-
-static void field_of_room(struct sio_socket *socket, struct slice room, void *arg)
-{
-    const struct peer *p = sio_socket_data(socket);
-    char               dash[ROOM_MAX];
-
-    if (slice_starts(room, "task:") || slice_starts(room, "away:"))
-        field_append(arg, slice_from(room, 5));
-    else if (slice_eq(room, room_dash(dash, user_org(p->user))))
-        field_append(arg, (struct slice){ NULL, 0 });
-}
-
-/* The rooms that it is in or waits for, RECORD_FIELD_SIZE bytes each, perhaps twice. */
-static void fields_of(const struct seat *s, struct buf *fields)
-{
-    sio_each_room(s->peer->socket, field_of_room, fields);
-    list_each(node, &s->peer->waits)
-        field_append(fields, slice_of(container_of(node, struct wait, in_peer)->task));
-}
-
-static int write_all(struct seat *s)
-{
-    struct writing w;
-    struct buf     fields;
-    char           start[OFFSET_TEXT_SIZE];
-
-    s->serial++;
-    buf_init(&fields, SIZE_MAX / 2);
-    fields_of(s, &fields);
-    offset_format(&s->start, start);
-    writing_begin(&w, s, true, LIVE_TTL_S, (struct slice){ NULL, 0 });
-    writing_set(&w, "sub", user_sub(s->peer->user));
-    writing_set(&w, "org", user_org(s->peer->user));
-    writing_set(&w, "run", slice_of(redis_run_id(link_of(s->all))));
-    writing_set(&w, "sid", slice_of(sio_socket_sid(s->peer->socket)));
-    writing_set(&w, "start", slice_of(start));
-    writing_set_k(&w, s);
-    for (size_t i = 0; i < fields.len; i += RECORD_FIELD_SIZE)
-        writing_set(&w, fields.data + i, SLICE(RECORD_NOT_TOLD));
-    s->renewed_ms = uv_now(s->all->loop);
-    if (writing_send(&w, s) != 0) {
-        buf_deinit(&fields);
-        return ERR_REDIS;
-    }
-    buf_deinit(&fields);
-    return 0;
-}
 
 /* --- the keeper's calls (peer.h) --- */
 
@@ -290,7 +24,7 @@ static uint64_t keeper_expect(struct peer *p, struct slice task)
     struct seat *s = p->seat;
 
     s->k_max++;
-    write_field(s, task, RECORD_NOT_TOLD);
+    seat_write_field(s, task, RECORD_NOT_TOLD);
     return s->serial;
 }
 
@@ -315,12 +49,12 @@ static void keeper_told(struct peer *p, struct slice task, const struct offset *
     char text[OFFSET_TEXT_SIZE];
 
     offset_format(at, text);
-    write_field(p->seat, task, text);
+    seat_write_field(p->seat, task, text);
 }
 
 static void keeper_left(struct peer *p, struct slice task)
 {
-    write_field(p->seat, task, NULL);
+    seat_write_field(p->seat, task, NULL);
 }
 
 static const struct peer_keeper KEEPER = {
@@ -335,7 +69,7 @@ static const struct peer_keeper KEEPER = {
 
 bool seats_are_up(const struct seats *all)
 {
-    return redis_is_up(link_of(all));
+    return redis_is_up(seats_link(all));
 }
 
 bool seat_pid_is_well_formed(struct slice pid)
@@ -389,7 +123,7 @@ int seat_make(struct seats *all, struct peer *p, struct position start)
     memcpy(s->pid, pid.data, pid.len + 1);
     buf_deinit(&pid);
     s->start = offset_behind(start);
-    err = write_all(s);
+    err = seat_write_all(s);
     if (err != 0)
         seat_free(s);
     return err;
@@ -409,13 +143,13 @@ static int record_read(const struct redis_reply *reply, struct record *out)
 
 static void on_taken(int err, const struct redis_reply *reply, void *arg)
 {
-    struct seat *s = op_done(arg);
+    struct seat *s = seat_op_done(arg);
     struct record   record;
 
     if (s == NULL)
         return;
     if (err != 0 || redis_reply_kind(reply) != REDIS_ARRAY) {
-        answer_open(s, err != 0 ? SEAT_FAILED
+        seat_answer(s, err != 0 ? SEAT_FAILED
                        : slice_is(redis_reply_text(reply), "stranger") ? SEAT_STRANGER
                                                                       : SEAT_UNKNOWN, NULL);
         return;
@@ -426,28 +160,28 @@ static void on_taken(int err, const struct redis_reply *reply, void *arg)
         log_error("seat-corrupt", LOG_ERR(err));
     s->start = record.start;
     s->k_used = s->k_max = record.k;
-    answer_open(s, err != 0 ? SEAT_UNKNOWN : SEAT_TAKEN, err != 0 ? NULL : &record);
+    seat_answer(s, err != 0 ? SEAT_UNKNOWN : SEAT_TAKEN, err != 0 ? NULL : &record);
     record_deinit(&record);
 }
 
 int seat_take(struct seats *all, struct peer *p, const char *pid)
 {
     struct seat *s = seat_new(all, p);
-    char            key[KEY_SIZE], owner[OWNER_SIZE], ttl[TTL_SIZE];
-    struct op      *op = op_new(s);
+    char            key[SEAT_KEY_SIZE], owner[SEAT_OWNER_SIZE], ttl[SEAT_TTL_SIZE];
+    struct seat_op *op = seat_op_new(s);
     int             err;
 
     assert(seat_pid_is_well_formed(slice_of(pid)));
     snprintf(s->pid, sizeof(s->pid), "%s", pid);
-    key_of(s, key);
-    owner_of(s, owner);
-    snprintf(ttl, sizeof(ttl), "%u", LIVE_TTL_S);
+    seat_key(s, key);
+    seat_owner(s, owner);
+    snprintf(ttl, sizeof(ttl), "%u", SEAT_LIVE_TTL_S);
     const struct slice args[] = {
         slice_of(key), slice_of(owner), user_sub(p->user), user_org(p->user),
-        slice_of(redis_run_id(link_of(all))), slice_of(ttl),
+        slice_of(redis_run_id(seats_link(all))), slice_of(ttl),
         slice_make(KEY_GATEWAY_FORMAT, sizeof(KEY_GATEWAY_FORMAT) - 1 - 2),
     };
-    err = redis_eval(link_of(all), &seat_take_script, on_taken, op, 1,
+    err = redis_eval(seats_link(all), &seat_take_script, on_taken, op, 1,
                      sizeof(args) / sizeof(args[0]), args);
     if (err != 0) {
         free(op);
@@ -466,23 +200,13 @@ const char *seat_pid(const struct peer *p)
     return p->seat == NULL ? NULL : p->seat->pid;
 }
 
-/* Nobody waits for the answers; what cannot be sent ends with its TTL. */
 void seat_end(struct seats *all, struct peer *p, bool is_kept)
 {
-    struct seat *s = p->seat;
-    struct writing  w;
-
-    if (s == NULL)
+    (void)all;
+    if (p->seat == NULL)
         return;
-    if (!s->is_lost) {
-        writing_begin(&w, s, false, SESSION_TTL_S, (struct slice){ NULL, 0 });
-        if (is_kept)
-            (void)redis_eval(link_of(all), &seat_write_script, NULL, NULL, 1, w.count, w.args);
-        else
-            (void)redis_eval(link_of(all), &seat_delete_script, NULL, NULL, 1, 2, w.args);
-        free(w.args);
-    }
-    seat_free(s);
+    seat_write_end(p->seat, is_kept);
+    seat_free(p->seat);
 }
 
 /* --- time --- */
@@ -505,9 +229,9 @@ static void on_renewed(int err, const struct redis_reply *reply, void *arg)
         if (s == NULL || s->is_opening || said > 0)
             continue;
         if (said < 0)
-            lose(s);
+            seat_lose(s);
         else if (!s->is_dirty)
-            soil(s);
+            seat_soil(s);
     }
     free(b);
 }
@@ -516,7 +240,8 @@ static void on_renewed(int err, const struct redis_reply *reply, void *arg)
 static bool renew_some(struct seats *all)
 {
     uint64_t      now = uv_now(all->loop);
-    char          keys[RENEW_BATCH][KEY_SIZE], owners[RENEW_BATCH][OWNER_SIZE], ttl[TTL_SIZE];
+    char          keys[RENEW_BATCH][SEAT_KEY_SIZE], owners[RENEW_BATCH][SEAT_OWNER_SIZE];
+    char          ttl[SEAT_TTL_SIZE];
     struct slice  args[2 * RENEW_BATCH + 2];
     struct batch *b = mem_new(struct batch);
 
@@ -529,18 +254,18 @@ static bool renew_some(struct seats *all)
         s->renewed_ms = now;
         list_remove(&s->in_all);
         list_append(&all->fine, &s->in_all);
-        key_of(s, keys[b->count]);
-        owner_of(s, owners[b->count]);
+        seat_key(s, keys[b->count]);
+        seat_owner(s, owners[b->count]);
         b->no[b->count++] = s->no;
     }
-    snprintf(ttl, sizeof(ttl), "%u", LIVE_TTL_S);
+    snprintf(ttl, sizeof(ttl), "%u", SEAT_LIVE_TTL_S);
     for (size_t i = 0; i < b->count; i++) {
         args[i] = slice_of(keys[i]);
         args[b->count + 2 + i] = slice_of(owners[i]);
     }
     args[b->count] = slice_of(ttl);
-    args[b->count + 1] = slice_of(redis_run_id(link_of(all)));
-    if (b->count > 0 && redis_eval(link_of(all), &seat_renew_script, on_renewed, b, b->count,
+    args[b->count + 1] = slice_of(redis_run_id(seats_link(all)));
+    if (b->count > 0 && redis_eval(seats_link(all), &seat_renew_script, on_renewed, b, b->count,
                                    2 * b->count + 2, args) == 0)
         return true;
     free(b);
@@ -556,7 +281,7 @@ static void rewrite_some(struct seats *all)
 
         if (s->peer->arrival != NULL)
             continue;                          /* its rooms are not known yet: it begins anew */
-        if (left-- == 0 || write_all(s) != 0)
+        if (left-- == 0 || seat_write_all(s) != 0)
             return;
         metric_inc(all->rewritten);
         s->is_dirty = false;
@@ -567,14 +292,14 @@ static void rewrite_some(struct seats *all)
 
 void seats_tick(struct seats *all)
 {
-    const char *run = redis_run_id(link_of(all));
+    const char *run = redis_run_id(seats_link(all));
 
     if (!seats_are_up(all))
         return;
     if (strcmp(all->run, run) != 0) {          /* it may have none of our records, or old ones */
         snprintf(all->run, sizeof(all->run), "%s", run);
         while (!list_is_empty(&all->fine))
-            soil(container_of(all->fine.next, struct seat, in_all));
+            seat_soil(container_of(all->fine.next, struct seat, in_all));
     }
     rewrite_some(all);
     while (renew_some(all))
@@ -587,7 +312,7 @@ void seats_tick(struct seats *all)
 static void on_news(struct slice message, void *arg)
 {
     struct seats *all = arg;
-    char             text[OWNER_SIZE], *dot;
+    char             text[SEAT_OWNER_SIZE], *dot;
     uint64_t         no;
     struct seat  *s = NULL;
 
@@ -601,7 +326,7 @@ static void on_news(struct slice message, void *arg)
     no = strtoull(dot + 1, NULL, 10);
     HASH_FIND(hh, all->table, &no, sizeof(no), s);
     if (s != NULL && strcmp(text, all->gateway) == 0)
-        lose(s);
+        seat_lose(s);
 }
 
 static double read_seats(void *arg)
@@ -612,7 +337,7 @@ static double read_seats(void *arg)
 void seats_init(struct seats *all, struct peers *peers, const char *gateway,
                    struct orgs *orgs, struct metrics *m)
 {
-    char channel[KEY_SIZE + OWNER_SIZE];
+    char channel[SEAT_KEY_SIZE + SEAT_OWNER_SIZE];
 
     *all = (struct seats){ .loop = peers->loop, .gateway = gateway, .orgs = orgs };
     list_init(&all->fine);

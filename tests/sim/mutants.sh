@@ -38,18 +38,18 @@ mutant() { # name file sed-program [seeds]
 
 # The join: what is held is told before the snapshot, or not at all; the snapshot is sent before
 # the room is where it is; rooms that let in whom they may not, and keep whom they may not.
-mutant join-sends-before-it-replays gateway/topics.c \
+mutant join-sends-before-it-replays gateway/topic_source.c \
   '/^static void waiter_serve/,/^}/ { s/^    each_line\(t, v->snapshot\.routing\.seq, tell_peer.*$//; s/^    peer_emit_message\(/    each_line(t, v->snapshot.routing.seq, tell_peer, \&telling);\n&/ }'
-mutant join-without-replay gateway/topics.c \
+mutant join-without-replay gateway/topic_source.c \
   '/^static void waiter_serve/,/^}/ s/^    each_line\(t, v->snapshot\.routing\.seq, tell_peer.*$//'
 mutant join-without-fence gateway/join.c \
   '/^static void look_at_fence/,/^}/ s/position_reached\(j->feed_at, j->fence\)/true/'
-mutant dashboard-without-replay gateway/boards.c \
+mutant dashboard-without-replay gateway/board_source.c \
   '/^static void waiter_serve/,/^}/ s/^    tell_lines\(.*$//'
 mutant dashboard-keeps-what-turned-private gateway/boards.c \
   's/^    return frame_has\(f, "dash"\) && frame_has\(f, "mine"\);$/    return false;/'
-mutant room-lets-everybody-in gateway/topics.c \
-  '/^static void waiter_serve/,/^}/ s/!may_see\(t, p\)/false/'
+mutant room-lets-everybody-in gateway/topic_source.c \
+  '/^static void waiter_serve/,/^}/ s/!topic_may_see\(t, p\)/false/'
 mutant room-keeps-everybody gateway/lines.c \
   '/^static void evict\(/,/^}/ s/if \(p == NULL \|\|/if (true ||/'
 

@@ -1,0 +1,66 @@
+/* seat.h -- one seat: what seats.c (beginning, ending, time) and seat_writes.c (what is written
+ * of it, and what the answers mean) share. Nobody else includes it. */
+#ifndef TASKWIRE_GATEWAY_SEAT_H
+#define TASKWIRE_GATEWAY_SEAT_H
+
+#include <uthash.h>
+
+#include "gateway/seats.h"
+#include "proto/keys.h"
+
+#define SEAT_KEY_SIZE   64
+#define SEAT_OWNER_SIZE 80
+#define SEAT_TTL_SIZE   16
+#define SEAT_LIVE_TTL_S ((unsigned)(SESSION_TTL_S + SESSION_RENEW_S))
+
+struct seat {
+    struct seats    *all;
+    struct peer     *peer;
+    uint64_t         no;
+    char             pid[SIO_SID_MAX];
+    struct offset    start;
+    uint64_t         serial;                   /* of the last write */
+    uint64_t         acked;                    /* all up to it are written */
+    uint64_t         valid_from;               /* answers to earlier writes are of no interest */
+    uint32_t         k_used, k_max;            /* snapshots numbered; promised to the record */
+    bool             is_opening;               /* `opened` is due */
+    bool             is_dirty, is_lost;
+    uint64_t         renewed_ms;
+    struct list      in_all;                   /* of fine or dirty */
+    UT_hash_handle   hh;
+};
+
+struct seat_op {                               /* one command under way */
+    struct seats *all;
+    uint64_t      no, serial;
+};
+
+struct seat_op *seat_op_new(const struct seat *s);
+
+/* The seat that it was of; NULL where that is gone. The op is freed. */
+struct seat *seat_op_done(struct seat_op *op);
+
+struct redis *seats_link(const struct seats *all);
+void          seat_owner(const struct seat *s, char out[SEAT_OWNER_SIZE]);
+void          seat_key(const struct seat *s, char out[SEAT_KEY_SIZE]);
+
+/* Its record is not known to be right: it will be written anew. */
+void seat_soil(struct seat *s);
+
+/* It is somebody else's now: the transport is closed. */
+void seat_lose(struct seat *s);
+
+/* `opened`, once. */
+void seat_answer(struct seat *s, enum seat_outcome outcome, const struct record *record);
+
+/* One field of a record (NULL: it goes); what cannot be sent makes it dirty. */
+void seat_write_field(struct seat *s, struct slice task, const char *value);
+
+/* The whole record, with every room marked as not told. Returns 0 or ERR_REDIS. */
+int seat_write_all(struct seat *s);
+
+/* Its end: two minutes are left (`is_kept`), or it is deleted. Nobody waits for the answers; what
+ * cannot be sent ends with its TTL. */
+void seat_write_end(struct seat *s, bool is_kept);
+
+#endif
