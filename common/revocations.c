@@ -127,6 +127,11 @@ json_t *revocation_to_json(const struct revocation *r)
     return object;
 }
 
+bool revocation_is_after(const struct revocation *r, int64_t iat_s)
+{
+    return iat_s < (r->issued_before + 999) / 1000;
+}
+
 /* --- many --- */
 
 struct revocations *revocations_new(void)
@@ -211,6 +216,11 @@ void revocations_drop(struct revocations *r, const char *id)
         entry_free(r, e);
 }
 
+bool revocations_has(const struct revocations *r, const char *id)
+{
+    return entry_find(r, id) != NULL;
+}
+
 size_t revocations_count(const struct revocations *r)
 {
     return HASH_COUNT(r->entries);
@@ -236,7 +246,7 @@ static bool is_too_old(const struct revocations *r, const struct claims *claims,
     list_each (node, &p->entries) {
         const struct entry *e = container_of(node, struct entry, of_sub);
 
-        if (e->one.expires_at > now && claims->iat_s < (e->one.issued_before + 999) / 1000)
+        if (e->one.expires_at > now && revocation_is_after(&e->one, claims->iat_s))
             return true;
     }
     return false;

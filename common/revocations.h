@@ -33,6 +33,9 @@ int revocation_read(const json_t *object, int64_t now, struct revocation *out, s
 /* The same as an object with its id, for the store and the wire. New reference. */
 json_t *revocation_to_json(const struct revocation *r);
 
+/* REVOKE_SUB alone: was a token of that person that says `iat_s` (0: nothing) issued before? */
+bool revocation_is_after(const struct revocation *r, int64_t iat_s);
+
 struct revocations;
 
 struct revocations *revocations_new(void);
@@ -40,6 +43,7 @@ void                revocations_free(struct revocations *r);    /* NULL is fine 
 
 void   revocations_add(struct revocations *r, const struct revocation *one);
 void   revocations_drop(struct revocations *r, const char *id);
+bool   revocations_has(const struct revocations *r, const char *id);
 size_t revocations_count(const struct revocations *r);
 
 /* Is the token with these claims revoked? A token that does not say when it was issued is

@@ -2,12 +2,10 @@
  *
  * The store holds the truth; a message is only the quickest way to hear of a change. So whoever
  * cannot be sure to have heard everything reads the truth again: at the start, after each
- * (re)subscription, every 5 s while not hearing, and every 30 s anyway. A connection can die
- * without a word, so this taskd hears itself once a second (a canary), or does not hear.
- *
- * A change that came while the truth was being read may be missing in what was read: then it
- * is read once more. A change that could not be told, because Redis was away from here but
- * perhaps not from others, is owed: everybody is told to read again as soon as it is back.
+ * (re)subscription, every 5 s while not hearing, and every 30 s anyway (common/truth.h). A
+ * connection can die without a word, so this taskd hears itself once a second (a canary), or
+ * does not hear. A change that could not be told, because Redis was away from here but perhaps
+ * not from others, is owed: everybody is told to read again as soon as it is back.
  *
  * Rejected: a version number in Redis to compare with. It would be one more thing that a Redis
  * without memory can take back. */
@@ -22,13 +20,12 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/truth.h"
 #include "proto/keys.h"
 
 #define TICK_MS        250
 #define BEAT_MS        1000
 #define DEAF_MS        3500                    /* three canaries that did not come */
-#define READ_DEAF_MS   5000
-#define READ_AGAIN_MS  30000
 #define NAME_BYTES     8
 #define CHANNEL_SIZE   64
 #define HEARD_MAX      (2 * REVOCATIONS_MAX)   /* whatever is published, until the store is read */
@@ -42,10 +39,9 @@ struct control {
     struct revocations      *revoked;
     char                     canary[CHANNEL_SIZE];
     uint64_t                 heard_ms;         /* the last of anything; 0: nothing since it came up */
-    uint64_t                 beat_ms, read_ms;
-    uint64_t                 changes;          /* heard or made here */
-    uint64_t                 changes_before;   /* what was being read began */
-    bool                     is_known, is_reading, must_read, owes_news;
+    uint64_t                 beat_ms;
+    struct truth             truth;            /* the store's revocations */
+    bool                     owes_news;
     bool                     is_closing, is_timer_closed;
     unsigned                 telling;          /* under way */
     struct metric           *resets;
@@ -53,7 +49,7 @@ struct control {
 
 static void end_if_idle(struct control *c)
 {
-    if (!c->is_closing || !c->is_timer_closed || c->is_reading || c->telling > 0)
+    if (!c->is_closing || !c->is_timer_closed || c->truth.is_reading || c->telling > 0)
         return;
     revocations_free(c->revoked);
     free(c);
@@ -66,12 +62,11 @@ static bool is_hearing(const struct control *c)
 
 /* --- reading the truth --- */
 
-static struct revocations *read_all(const char *json)
+static void read_into(struct revocations *all, const char *json)
 {
-    struct revocations *all = revocations_new();
-    json_t             *records = json_parse(slice_of(json), NULL);
-    const char         *id;
-    json_t             *record;
+    json_t     *records = json_parse(slice_of(json), NULL);
+    const char *id;
+    json_t     *record;
 
     json_object_foreach (records, id, record) {
         struct revocation one;
@@ -82,44 +77,37 @@ static struct revocations *read_all(const char *json)
             log_error("revocation-unreadable", LOG_TEXT("id", id));
     }
     json_decref(records);
-    return all;
 }
 
 static void on_read(int err, const char *json, void *arg)
 {
-    struct control *c = arg;
+    struct control   *c = arg;
+    bool              was_known = c->truth.is_known;
+    enum truth_answer answer = truth_end(&c->truth, err, uv_now(c->loop));
 
-    c->is_reading = false;
     if (c->is_closing) {
         end_if_idle(c);
         return;
     }
-    if (err != 0 || c->changes != c->changes_before) {
-        c->must_read = true;                   /* at the next tick */
+    if (answer == TRUTH_FAILED || answer == TRUTH_STALE)
         return;
+    if (answer == TRUTH_WHOLE) {
+        revocations_free(c->revoked);
+        c->revoked = revocations_new();
     }
-    revocations_free(c->revoked);
-    c->revoked = read_all(json);
-    c->read_ms = uv_now(c->loop);
-    if (!c->is_known)
+    read_into(c->revoked, json);
+    if (!was_known)
         log_info("revocations-read", LOG_NUM("count", revocations_count(c->revoked)));
-    c->is_known = true;
 }
 
 static void read_truth(struct control *c)
 {
-    c->changes_before = c->changes;
-    c->must_read = false;
-    c->is_reading = store_record_all(c->store, CONTROL_REVOCATION, on_read, c) == 0;
-    if (!c->is_reading)
-        c->must_read = true;
-}
+    int err;
 
-static bool is_read_due(const struct control *c)
-{
-    uint64_t after = is_hearing(c) ? READ_AGAIN_MS : READ_DEAF_MS;
-
-    return !c->is_reading && (c->must_read || uv_now(c->loop) >= c->read_ms + after);
+    truth_begin(&c->truth);
+    err = store_record_all(c->store, CONTROL_REVOCATION, on_read, c);
+    if (err != 0)
+        (void)truth_end(&c->truth, err, uv_now(c->loop));
 }
 
 /* --- telling --- */
@@ -163,11 +151,11 @@ static void hear_one(struct control *c, struct slice word, struct slice json)
     struct revocation one;
 
     if (slice_is(word, "revoked") && revocation_read(what, clock_wall_ms(), &one, NULL) == 0) {
-        c->changes++;
+        truth_change(&c->truth);
         if (revocations_count(c->revoked) < HEARD_MAX)
             revocations_add(c->revoked, &one);
     } else if (slice_is(word, "restored") && json_text(what, "id") != NULL) {
-        c->changes++;
+        truth_change(&c->truth);
         revocations_drop(c->revoked, json_text(what, "id"));
     }
     json_decref(what);
@@ -189,7 +177,7 @@ static void on_message(struct redis_subscriber *s, struct slice channel, struct 
     if (!slice_is(version, "1"))
         return;                                /* of a newer taskd; the store is read in time */
     if (slice_is(word, "reload"))
-        c->must_read = true;
+        truth_doubt(&c->truth);
     else
         hear_one(c, word, message);
 }
@@ -201,7 +189,7 @@ static void on_subscribed(struct redis_subscriber *s, struct slice channel, void
     (void)s;
     c->heard_ms = uv_now(c->loop);
     if (slice_is(channel, KEY_CONTROL))
-        c->must_read = true;                   /* what was told before was missed */
+        truth_doubt(&c->truth);                /* what was told before was missed */
 }
 
 static void on_link(struct redis_subscriber *s, bool is_up, void *arg)
@@ -239,7 +227,7 @@ static void on_tick(uv_timer_t *timer)
         c->owes_news = false;
         tell(c, "1 reload");
     }
-    if (is_read_due(c))
+    if (truth_is_due(&c->truth, uv_now(c->loop), is_hearing(c)))
         read_truth(c);
 }
 
@@ -247,7 +235,7 @@ static void on_tick(uv_timer_t *timer)
 
 bool control_is_known(const struct control *c)
 {
-    return c->is_known;
+    return c->truth.is_known;
 }
 
 bool control_is_revoked(const struct control *c, const struct claims *claims, struct slice token)
@@ -282,11 +270,11 @@ static void on_decided(int err, void *arg)
 {
     struct decision *d = arg;
 
-    d->control->changes++;
+    truth_change(&d->control->truth);
     if (err == 0)
         d->then(d);
     else
-        d->control->must_read = true;
+        truth_doubt(&d->control->truth);
     d->cb(err, d->arg);
     free(d);
 }
@@ -388,7 +376,7 @@ struct control *control_new(const struct control_options *o)
     c->store = o->store;
     c->redis = o->redis;
     c->revoked = revocations_new();
-    c->must_read = true;
+    truth_init(&c->truth);
     name_canary(c);
     c->resets = metrics_counter(o->metrics, "taskwire_control_resets_total", NULL,
                                 "Connections to the control channel that had gone silent");
