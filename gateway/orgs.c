@@ -4,6 +4,10 @@
  * is asked of Redis. Every command under way holds a reference to its org, so an answer
  * always finds it; the feed's tickets tell answers that are of no interest any more.
  *
+ * Each org lives on one of the Redis servers (common/redis_shard.h): its channel is heard there,
+ * its log and position are read there, and a server that is lost takes no other's feeds along.
+ * Channels that are no org's are the first one's.
+ *
  * Time is needed only by feeds that wait for something (a retry, an announced message) and
  * by orgs that linger: one timer serves both, and rests while neither exists. */
 #include "gateway/orgs.h"
@@ -17,6 +21,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/redis_shard.h"
 #include "gateway/feed.h"
 #include "gateway/link.h"
 #include "proto/keys.h"
@@ -30,6 +35,7 @@
 
 struct org {
     struct orgs   *orgs;
+    struct link   *link;                       /* to the server where it lives */
     char           name[ORG_NAME_MAX];
     unsigned       refs;
     struct feed    feed;
@@ -48,7 +54,8 @@ struct listener {                              /* to a channel that is no org's 
 
 struct orgs {
     uv_loop_t     *loop;
-    struct link   *link;
+    struct redis_servers servers;
+    struct link   *links[REDIS_SERVERS_MAX];
     uv_timer_t     timer;
     const struct orgs_handlers *handlers;
     void          *arg;
@@ -175,7 +182,7 @@ static int log_read(struct command *c, uint64_t from)
     key_of(c->org, KEY_LOG_FORMAT, key);
     snprintf(start, sizeof(start), "%llu-0", (unsigned long long)from);
     snprintf(count, sizeof(count), "%d", FEED_LOG_BATCH);
-    return redis_call(link_redis(c->org->orgs->link), on_log, c, "XRANGE", key, start, "+",
+    return redis_call(link_redis(c->org->link), on_log, c, "XRANGE", key, start, "+",
                       "COUNT", count, NULL);
 }
 
@@ -246,7 +253,7 @@ static int position_ask(struct command *c)
     char key[KEY_MAX];
 
     key_of(c->org, KEY_ORG_FORMAT, key);
-    return redis_call(link_redis(c->org->orgs->link), on_position, c, "HMGET", key, "epoch",
+    return redis_call(link_redis(c->org->link), on_position, c, "HMGET", key, "epoch",
                       "number", NULL);
 }
 
@@ -348,8 +355,9 @@ static void on_lost(struct link *l, void *arg)
     struct orgs *orgs = arg;
     struct org  *o, *next;
 
-    (void)l;
     HASH_ITER(hh, orgs->table, o, next) {
+        if (o->link != l)
+            continue;
         feed_lost(&o->feed);
         moved(o);
     }
@@ -378,7 +386,7 @@ static void org_end(struct org *o)
     char key[KEY_MAX];
 
     key_of(o, KEY_LIVE_FORMAT, key);
-    link_unsubscribe(o->orgs->link, slice_of(key));
+    link_unsubscribe(o->link, slice_of(key));
     org_free(o);
 }
 
@@ -435,6 +443,7 @@ struct org *orgs_ref(struct orgs *orgs, struct slice name)
     assert(name.len > 0 && name.len < ORG_NAME_MAX && !orgs->is_closing);
     o = mem_new(struct org);
     o->orgs = orgs;
+    o->link = orgs->links[redis_servers_of(&orgs->servers, name)];
     memcpy(o->name, name.data, name.len);
     feed_init(&o->feed, &FEED_HANDLERS, o);
     list_init(&o->followers);
@@ -442,7 +451,7 @@ struct org *orgs_ref(struct orgs *orgs, struct slice name)
     list_init(&o->in_lingering);
     HASH_ADD_KEYPTR(hh, orgs->table, o->name, name.len, o);
     key_of(o, KEY_LIVE_FORMAT, key);
-    link_subscribe(orgs->link, slice_of(key));
+    link_subscribe(o->link, slice_of(key));
     return org_ref(o);
 }
 
@@ -476,10 +485,13 @@ static double read_orgs(void *arg)
 struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
                       const struct orgs_handlers *handlers, void *arg)
 {
-    struct orgs        *orgs = mem_new(struct orgs);
-    struct metrics     *m = options->metrics;
-    struct link_options lo = { options->redis_url, options->gateway, m };
+    struct orgs    *orgs = mem_new(struct orgs);
+    struct metrics *m = options->metrics;
 
+    if (redis_servers_init(&orgs->servers, options->redis_url, NULL) != 0) {
+        free(orgs);
+        return NULL;
+    }
     orgs->loop = loop;
     orgs->handlers = handlers;
     orgs->arg = arg;
@@ -495,10 +507,11 @@ struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
                                     "Messages that were no envelopes.");
     orgs->frames = metrics_counter(m, "taskwire_feed_envelopes_total", NULL,
                                    "Envelopes delivered in order.");
-    orgs->link = link_new(loop, &lo, &LINK_HANDLERS, orgs);
-    if (orgs->link == NULL) {
-        free(orgs);
-        return NULL;
+    for (size_t i = 0; i < orgs->servers.count; i++) {
+        struct link_options lo = { orgs->servers.urls[i], options->gateway, m };
+
+        orgs->links[i] = link_new(loop, &lo, &LINK_HANDLERS, orgs);
+        assert(orgs->links[i] != NULL);        /* the same URL was fine a moment ago */
     }
     metrics_read(m, "taskwire_feed_orgs", NULL, "Orgs listened to.", read_orgs, orgs);
     uv_timer_init(loop, &orgs->timer);
@@ -511,7 +524,7 @@ void orgs_listen(struct orgs *orgs, struct slice channel, orgs_news_cb *cb, void
     assert(orgs->listener_count < LISTENERS_MAX);
     orgs->listeners[orgs->listener_count++] =
         (struct listener){ mem_strndup(channel.data, channel.len), cb, arg };
-    link_subscribe(orgs->link, channel);
+    link_subscribe(orgs->links[0], channel);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -520,6 +533,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
     for (size_t i = 0; i < orgs->listener_count; i++)
         free(orgs->listeners[i].channel);
+    redis_servers_deinit(&orgs->servers);
     free(orgs);
 }
 
@@ -529,7 +543,8 @@ void orgs_close(struct orgs *orgs)
 
     assert(!orgs->is_closing);
     orgs->is_closing = true;
-    link_close(orgs->link);                    /* commands under way give their references back */
+    for (size_t i = 0; i < orgs->servers.count; i++)
+        link_close(orgs->links[i]);            /* commands under way give their references back */
     HASH_ITER(hh, orgs->table, o, next) {
         assert(o->refs == 0);
         org_free(o);
@@ -539,12 +554,23 @@ void orgs_close(struct orgs *orgs)
 
 bool orgs_is_healthy(const struct orgs *orgs)
 {
-    return link_is_healthy(orgs->link);
+    for (size_t i = 0; i < orgs->servers.count; i++) {
+        if (!link_is_healthy(orgs->links[i]))
+            return false;
+    }
+    return true;
 }
 
 uint64_t orgs_canary_ms(const struct orgs *orgs)
 {
-    return link_canary_ms(orgs->link);
+    uint64_t longest = 0;
+
+    for (size_t i = 0; i < orgs->servers.count; i++) {
+        uint64_t ms = link_canary_ms(orgs->links[i]);
+
+        longest = ms > longest ? ms : longest;
+    }
+    return longest;
 }
 
 static void report_one(const struct org *o, struct buf *out)
@@ -573,5 +599,5 @@ size_t orgs_report(struct orgs *orgs, size_t max, struct buf *out)
 
 struct redis *orgs_redis(const struct orgs *orgs)
 {
-    return link_redis(orgs->link);
+    return link_redis(orgs->links[0]);
 }

@@ -30,19 +30,19 @@ struct orgs_handlers {
 };
 
 struct orgs_options {
-    const char     *redis_url;
+    const char     *redis_url;                 /* or several, comma-separated */
     const char     *gateway;                   /* this gateway's id */
     struct metrics *metrics;
 };
 
-/* `handlers` and the options' texts must outlive it. NULL where the URL cannot be parsed. */
+/* `handlers` and the options' texts must outlive it. NULL where the URLs cannot be parsed. */
 struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
                       const struct orgs_handlers *handlers, void *arg);
 
 /* All references must have been given back. The memory goes later, on the loop. */
 void orgs_close(struct orgs *orgs);
 
-/* Subscriber and link are up, and canaries come back. */
+/* Of every server subscriber and link are up, and canaries come back. */
 bool orgs_is_healthy(const struct orgs *orgs);
 
 /* Milliseconds since the canary was heard last: of the subscriber that is worst. */

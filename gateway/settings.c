@@ -11,8 +11,8 @@
 #include "common/err.h"
 #include "common/http.h"
 #include "common/mem.h"
+#include "common/redis_shard.h"
 
-#define REDIS_PORT 6379
 #define ROW(kind, name, fallback, field, help) \
     CONF_##kind(name, fallback, struct settings, field, help)
 #define NUM(name, fallback, lo, hi, field, help) \
@@ -21,7 +21,7 @@
 
 static const struct conf_row ROWS[] = {
     ROW(TEXT, "REDIS_URL", "redis://127.0.0.1:6379", redis_url,
-        "Redis: redis://[user:password@]host:port[/db]"),
+        "Redis: redis://[user:password@]host:port[/db]; several, comma-separated, share the orgs"),
     ROW(TEXT, "TASKD_URL", "http://127.0.0.1:3001", taskd_url,
         "taskd: http://host:port, or several, comma-separated"),
     SECRET("JWT_SECRET", jwt_secret,
@@ -128,16 +128,14 @@ static void check_texts(struct settings *s, struct buf *problems)
 
 static void check_redis(const struct settings *s, struct buf *problems)
 {
-    struct http_url url;
+    struct redis_servers servers;
 
     if (s->redis_url == NULL)
         return;
-    if (strchr(s->redis_url, ',') != NULL)
-        buf_append_text(problems, "REDIS_URL names several servers; this version shares orgs out "
-                                  "over one alone. Name one.\n");
-    else if (http_url_parse(s->redis_url, REDIS_PORT, &url) != 0 ||
-             !slice_is(url.scheme, "redis"))
-        buf_append_text(problems, "REDIS_URL is not of the form redis://host:port.\n");
+    if (redis_servers_init(&servers, s->redis_url, problems) == 0)
+        redis_servers_deinit(&servers);
+    else
+        buf_append_char(problems, '\n');
 }
 
 static void check_advertise(const struct settings *s, struct buf *problems)

@@ -1,5 +1,6 @@
 /* keys.h -- every Redis name that the services share, in one place. `%s` is an org, a task,
- * a gateway or a session, as the comment says. Each has a bound or a TTL (SPEC I5). */
+ * a gateway or a session, as the comment says. Each has a bound or a TTL (SPEC I5). Of several
+ * Redis servers the first has all that is no org's (internal.md). */
 #ifndef TASKWIRE_PROTO_KEYS_H
 #define TASKWIRE_PROTO_KEYS_H
 

@@ -113,7 +113,7 @@ void on_status(struct call *c)
 
 /* --- outbox --- */
 
-static void on_outbox_ids(int err, const char *const *ids, size_t count, void *arg)
+static void on_outbox_tasks(int err, const struct store_pending *tasks, size_t count, void *arg)
 {
     struct call *c = arg;
     json_t      *list = json_array();
@@ -124,7 +124,7 @@ static void on_outbox_ids(int err, const char *const *ids, size_t count, void *a
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, json_string(ids[i])) != 0)
+        if (json_array_append_new(list, json_string(tasks[i].id)) != 0)
             abort();
     }
     put_object(c->answer, "oldest", list);
@@ -141,7 +141,8 @@ static void on_outbox_count(int err, int64_t n, void *arg)
     }
     c->answer = json_object();
     json_put_int(c->answer, "unpublished", n);
-    err = store_unpublished(c->parts->store, clock_wall_ms() + 1, OUTBOX_SHOWN, on_outbox_ids, c);
+    err = store_unpublished(c->parts->store, 0, clock_wall_ms() + 1, OUTBOX_SHOWN,
+                            on_outbox_tasks, c);
     if (err != 0)
         call_failed(c, err);
 }

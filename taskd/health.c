@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/redis_shard.h"
 
 #define ASK_EVERY_MS 1000
 #define STALE_MS     2500
@@ -17,11 +18,17 @@ struct health {
     uv_timer_t    timer;
     uv_loop_t    *loop;
     struct store *store;
-    struct redis *redis;
-    uint64_t      store_at_ms, redis_at_ms;    /* of the last good answer */
+    struct server {
+        struct health *health;
+        struct redis  *redis;
+        uint64_t       at_ms;                  /* of the last good answer */
+        bool           is_asked;
+    } servers[REDIS_SERVERS_MAX];
+    size_t        server_count;
+    uint64_t      store_at_ms;
     int64_t       unpublished;
     unsigned      asked;                       /* answers under way */
-    bool          store_asked, redis_asked, redis_was_up;
+    bool          store_asked, redis_was_up;
     bool        (*is_met)(void *arg);          /* NULL: nothing more is needed */
     void         *needs_arg;
     bool          is_draining, is_closing, is_timer_closed;
@@ -48,14 +55,15 @@ static void on_count(int err, int64_t n, void *arg)
 
 static void on_ping(int err, const struct redis_reply *reply, void *arg)
 {
-    struct health *h = arg;
+    struct server *s = arg;
+    struct health *h = s->health;
 
     (void)reply;
     h->asked--;
-    h->redis_asked = false;
+    s->is_asked = false;
     if (err == 0) {
-        h->redis_at_ms = uv_now(h->loop);
-        h->redis_was_up = true;
+        s->at_ms = uv_now(h->loop);
+        h->redis_was_up = h->redis_was_up || s == h->servers;
     }
     end_if_idle(h);
 }
@@ -68,8 +76,10 @@ static void on_timer(uv_timer_t *timer)
         h->store_asked = true;
         h->asked++;
     }
-    if (!h->redis_asked && redis_call(h->redis, on_ping, h, "PING", NULL) == 0) {
-        h->redis_asked = true;
+    for (struct server *s = h->servers; s < h->servers + h->server_count; s++) {
+        if (s->is_asked || redis_call(s->redis, on_ping, s, "PING", NULL) != 0)
+            continue;
+        s->is_asked = true;
         h->asked++;
     }
 }
@@ -82,8 +92,11 @@ bool health_store_ok(const struct health *h)
 
 bool health_redis_ok(const struct health *h)
 {
-    return redis_is_up(h->redis) && h->redis_at_ms != 0 &&
-           uv_now(h->loop) - h->redis_at_ms < STALE_MS;
+    for (const struct server *s = h->servers; s < h->servers + h->server_count; s++) {
+        if (!redis_is_up(s->redis) || s->at_ms == 0 || uv_now(h->loop) - s->at_ms >= STALE_MS)
+            return false;
+    }
+    return true;
 }
 
 bool health_is_ready(const struct health *h)
@@ -123,8 +136,8 @@ static double read_redis(void *arg)
     return health_redis_ok(arg) ? 1 : 0;
 }
 
-struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *redis,
-                          struct metrics *m)
+struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *const *links,
+                          size_t count, struct metrics *m)
 {
     static const char NAME[] = "taskwire_dependency_up";
     static const char HELP[] = "1 where the dependency answered within the last seconds";
@@ -132,7 +145,9 @@ struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *re
 
     h->loop = loop;
     h->store = store;
-    h->redis = redis;
+    h->server_count = count;
+    for (size_t i = 0; i < count; i++)
+        h->servers[i] = (struct server){ .health = h, .redis = links[i] };
     metrics_read(m, "taskwire_outbox_unpublished", NULL, "Tasks with transitions to publish",
                  read_unpublished, h);
     metrics_read(m, NAME, "dependency=\"store\"", HELP, read_store, h);

@@ -1,8 +1,8 @@
 /* health.h -- do the things that we need answer? Asked every second, told at once.
  *
  * Ready means that REST can be answered: the store is there, what is needed was read
- * (health_needs), and Redis was there, once. A Redis
- * that went away makes the service degraded, not unready: what is stored meanwhile is
+ * (health_needs), and Redis (of several servers the first) was there, once. A
+ * Redis that is away makes the service degraded, not unready: what is stored meanwhile is
  * published when it is back, and taking every replica out of service would help nobody. On
  * the loop. */
 #ifndef TASKWIRE_TASKD_HEALTH_H
@@ -14,8 +14,9 @@
 
 struct health;
 
-struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *redis,
-                          struct metrics *m);
+/* `links` are to the `count` Redis servers; all of them must outlive it. */
+struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *const *links,
+                          size_t count, struct metrics *m);
 
 /* Ready only while this, too, says so: asked when health is. */
 void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg);
@@ -24,7 +25,7 @@ void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg);
 void health_close(struct health *h);
 
 bool    health_store_ok(const struct health *h);
-bool    health_redis_ok(const struct health *h);
+bool    health_redis_ok(const struct health *h);      /* every server of it */
 bool    health_is_ready(const struct health *h);
 int64_t health_unpublished(const struct health *h);   /* tasks marked unpublished, a second ago */
 

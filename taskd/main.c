@@ -3,6 +3,7 @@
  * Everything happens on one loop; what blocks, the store's own threads do. On SIGTERM it is
  * not ready at once, takes no new connections, finishes what it began, and ends with an
  * empty loop: a second signal ends it on the spot. */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,11 @@ struct taskd {
     struct settings   settings;
     struct net       *net;
     struct metrics   *metrics;
-    struct redis     *redis;
+    struct redis     *redis;                   /* the first server's: what belongs to no org */
+    struct server {
+        struct taskd *taskd;
+        struct redis *redis;
+    } servers[REDIS_SERVERS_MAX];              /* all of them, each with its share of the orgs */
     struct store     *store;
     struct publisher *publisher;
     struct tasks     *tasks;
@@ -55,11 +60,12 @@ static void on_persistence(int err, const struct redis_reply *reply, void *arg)
 
 static void on_redis_state(struct redis *r, bool is_up, void *arg)
 {
-    struct taskd *d = arg;
+    struct server *s = arg;
+    struct taskd  *d = s->taskd;
 
     if (d->publisher != NULL && !d->is_stopping)
-        publisher_link_changed(d->publisher, is_up);
-    if (is_up && !d->knows_aof)
+        publisher_link_changed(d->publisher, (size_t)(s - d->servers), is_up);
+    if (is_up && r == d->redis && !d->knows_aof)
         d->knows_aof = redis_call(r, on_persistence, d, "INFO", "persistence", NULL) == 0;
 }
 
@@ -85,7 +91,8 @@ static void on_store_closed(void *arg)
 {
     struct taskd *d = arg;
 
-    redis_close(d->redis);
+    for (size_t i = 0; i < d->settings.redis.count; i++)
+        redis_close(d->servers[i].redis);
     net_close(d->net);
     close_loop_handles(d);
 }
@@ -159,27 +166,39 @@ static void make_control(struct taskd *d)
 {
     d->control = control_new(&(struct control_options){
         .loop = &d->loop, .store = d->store, .redis = d->redis,
-        .redis_url = d->settings.redis_url, .metrics = d->metrics });
+        .redis_url = d->settings.redis.urls[0], .metrics = d->metrics });
     health_needs(d->health, knows_revocations, d);
+}
+
+/* Links to all servers; `out` is for who wants no more than that. */
+static void make_links(struct taskd *d, struct redis *out[REDIS_SERVERS_MAX])
+{
+    struct redis_options o = { .name = "taskd", .pending_max = REDIS_PENDING_MAX,
+                               .timeout_ms = REDIS_TIMEOUT_MS, .on_state = on_redis_state };
+
+    for (size_t i = 0; i < d->settings.redis.count; i++) {
+        struct server *s = &d->servers[i];
+
+        o.url = d->settings.redis.urls[i];
+        o.arg = s;
+        s->taskd = d;
+        out[i] = s->redis = redis_new(&d->loop, &o);
+        assert(s->redis != NULL);              /* the settings were checked */
+    }
+    d->redis = d->servers[0].redis;
 }
 
 static void make_parts(struct taskd *d)
 {
-    struct redis_options  redis = { .url = d->settings.redis_url, .name = "taskd",
-                                    .pending_max = REDIS_PENDING_MAX,
-                                    .timeout_ms = REDIS_TIMEOUT_MS, .on_state = on_redis_state,
-                                    .arg = d };
-    struct ingest_options ingest = { .redis_url = d->settings.redis_url,
+    const struct redis_servers *servers = &d->settings.redis;
+    struct redis         *links[REDIS_SERVERS_MAX];
+    struct ingest_options ingest = { .redis_url = servers->urls[0],
                                      .is_alone = store_is_exclusive(d->store) };
 
-    d->redis = redis_new(&d->loop, &redis);
-    if (d->redis == NULL) {
-        fprintf(stderr, "taskd: REDIS_URL is not of the form redis://host:port.\n");
-        exit(EXIT_FAILURE);
-    }
-    d->publisher = publisher_new(&d->loop, d->store, d->redis, d->metrics);
+    make_links(d, links);
+    d->publisher = publisher_new(&d->loop, d->store, servers, links, d->metrics);
     d->tasks = tasks_new(&d->loop, d->store, d->publisher, d->metrics);
-    d->health = health_new(&d->loop, d->store, d->redis, d->metrics);
+    d->health = health_new(&d->loop, d->store, links, servers->count, d->metrics);
     make_control(d);
     ingest.redis = d->redis;
     d->ingest = ingest_new(&d->loop, &ingest, d->tasks, d->metrics);

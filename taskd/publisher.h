@@ -2,21 +2,25 @@
  *
  * A task that was written is handed over by its id; the publisher sends its events above
  * published_seq through the sequencer script, then marks them. A sweeper finds what a crash
- * left behind. While Redis is away everything waits in the store. All on the loop. */
+ * left behind. While Redis is away everything waits in the store. Of several servers each has
+ * its share of the orgs, and only theirs wait for it. All on the loop. */
 #ifndef TASKWIRE_TASKD_PUBLISHER_H
 #define TASKWIRE_TASKD_PUBLISHER_H
 
 #include "common/redis.h"
+#include "common/redis_shard.h"
 #include "proto/envelope.h"
 #include "taskd/store.h"
 
 struct publisher;
 
-struct publisher *publisher_new(uv_loop_t *loop, struct store *store, struct redis *redis,
+/* `links` has one for each of `servers`; all of them must outlive the publisher. */
+struct publisher *publisher_new(uv_loop_t *loop, struct store *store,
+                                const struct redis_servers *servers, struct redis *const *links,
                                 struct metrics *m);
 
-/* The redis link went up or down (forwarded by its owner). */
-void publisher_link_changed(struct publisher *p, bool is_up);
+/* The link to this server went up or down (forwarded by its owner). */
+void publisher_link_changed(struct publisher *p, size_t server, bool is_up);
 
 /* Stop after what is under way; what is left stays in the outbox. */
 void publisher_close(struct publisher *p, void (*cb)(void *arg), void *arg);

@@ -1,4 +1,6 @@
-/* publisher_internal.h -- what publisher.c (tasks) and publisher_org.c (orgs) share. */
+/* publisher_internal.h -- what the publisher's files share: publisher.c (who goes where),
+ * publisher_tasks.c (tasks of a server), publisher_orgs.c (its orgs), publisher_asks.c
+ * (questions about them). */
 #ifndef TASKWIRE_TASKD_PUBLISHER_INTERNAL_H
 #define TASKWIRE_TASKD_PUBLISHER_INTERNAL_H
 
@@ -13,11 +15,13 @@
 #define PUBLISHER_TICK_MS  25
 #define TOKEN_SIZE         33
 
+struct shard;
+
 /* What this process knows of an org. */
 struct org {
     UT_hash_handle   hh;
     char             name[ORG_NAME_SIZE];
-    struct publisher *publisher;
+    struct shard    *shard;
     uint64_t         highest;                  /* the highest number ever heard */
     uint64_t         epoch;
     uint64_t         used_at_ms, checked_at_ms;
@@ -26,16 +30,27 @@ struct org {
     bool             is_beginning;             /* counting for a new epoch, not for a check */
 };
 
+/* One Redis server and the orgs that live there. Servers share nothing: one that is away, and all
+ * that waits for it, holds up no other's orgs. */
+struct shard {
+    struct publisher *publisher;
+    uv_loop_t        *loop;                    /* the publisher's */
+    struct store     *store;
+    struct redis     *redis;
+    struct outbox    *outbox;
+    struct org       *orgs;
+    struct list       asks;                    /* positions asked for */
+    unsigned          asks_under_way;          /* scripts */
+    unsigned          counts_under_way;
+    unsigned          settles_under_way;
+};
+
 struct publisher {
     uv_loop_t     *loop;
     struct store  *store;
-    struct redis  *redis;
-    struct outbox *outbox;
-    struct org    *orgs;
-    struct list    asks;                       /* positions asked for */
-    unsigned       asks_under_way;             /* scripts */
-    unsigned       counts_under_way;
-    unsigned       settles_under_way;
+    const struct redis_servers *servers;
+    struct shard  *shards;                     /* one for each of the servers */
+    int64_t        swept_to;                   /* where the next sweep goes on; 0: the beginning */
     uv_timer_t     wake, tick, sweep;
     unsigned       handles_open;
     bool           is_closing, is_sweeping;
@@ -46,15 +61,26 @@ struct publisher {
     struct metric *latency, *lag;
 };
 
-/* Let the outbox be looked at on the next turn. */
+/* --- publisher.c --- */
+
+struct shard *shard_of(struct publisher *p, const char *org);
+
+/* Let the outboxes be looked at on the next turn. */
 void publisher_wake(struct publisher *p);
 
 /* Is everything that was begun over? Then the end. */
 void publisher_end_if_idle(struct publisher *p);
 
-/* --- publisher_org.c --- */
+/* --- publisher_tasks.c --- */
 
-struct org *org_of(struct publisher *p, const char *name);
+void shard_kick(struct shard *sh, const struct task *t);
+
+/* Do all that its outbox says now. */
+void shard_drain(struct shard *sh);
+
+/* --- publisher_orgs.c --- */
+
+struct org *org_of(struct shard *sh, const char *name);
 
 /* Who calls a script for this org. Valid until the next call. */
 struct script_caller org_caller(struct org *o);
@@ -69,13 +95,15 @@ void org_mark_began(struct org *o);
 void org_mark_ended(struct org *o);
 
 /* Once a second: check the counts of quiet orgs, forget those long unused. */
-void orgs_check(struct publisher *p);
-void orgs_free(struct publisher *p);
+void orgs_check(struct shard *sh);
+void orgs_free(struct shard *sh);
+
+/* --- publisher_asks.c --- */
 
 /* A position asked for: `waiter` of the outbox, then a script. */
 struct ask;
 void ask_settled(struct ask *a, int err);
-void asks_tick(struct publisher *p);
-void asks_fail(struct publisher *p, int err);
+void asks_tick(struct shard *sh);
+void asks_fail(struct shard *sh, int err);
 
 #endif

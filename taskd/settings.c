@@ -8,13 +8,11 @@
 
 #include "common/conf.h"
 #include "common/err.h"
-#include "common/http.h"
-
-#define REDIS_PORT 6379
 
 static const struct conf_row ROWS[] = {
     CONF_TEXT("REDIS_URL", "redis://127.0.0.1:6379", struct settings, redis_url,
-              "Redis: redis://[user:password@]host:port[/db]"),
+              "Redis: redis://[user:password@]host:port[/db]; several, comma-separated, share the "
+              "orgs"),
     CONF_TEXT("STORE_URL", "sqlite:taskwire.db", struct settings, store_url,
               "where tasks live: sqlite:PATH or mongodb://.../DATABASE"),
     CONF_SECRET("JWT_SECRET", struct settings, jwt_secret,
@@ -44,17 +42,10 @@ static void problem(struct buf *problems, const char *sentence)
     buf_append_char(problems, '\n');
 }
 
-static void check_redis(const struct settings *s, struct buf *problems)
+static void check_redis(struct settings *s, struct buf *problems)
 {
-    struct http_url url;
-
-    if (s->redis_url == NULL)
-        return;
-    if (strchr(s->redis_url, ',') != NULL)
-        problem(problems, "REDIS_URL names several servers; this version shares orgs out over "
-                          "one alone. Name one.");
-    else if (http_url_parse(s->redis_url, REDIS_PORT, &url) != 0 || !slice_is(url.scheme, "redis"))
-        problem(problems, "REDIS_URL is not of the form redis://host:port.");
+    if (s->redis_url != NULL && redis_servers_init(&s->redis, s->redis_url, problems) != 0)
+        buf_append_char(problems, '\n');
 }
 
 int settings_load(struct settings *out, struct buf *problems)
@@ -77,6 +68,7 @@ int settings_load(struct settings *out, struct buf *problems)
 void settings_deinit(struct settings *s)
 {
     service_keys_deinit(&s->keys);
+    redis_servers_deinit(&s->redis);
 }
 
 void settings_print(FILE *to)

@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/redis_shard.h"
 #include "common/service_keys.h"
 
 struct settings {
@@ -18,12 +19,13 @@ struct settings {
 
     enum log_level  log_level;
     enum log_format log_format;
+    struct redis_servers redis;                /* what redis_url names */
     struct service_keys keys;                  /* people's opens /api, gateways' /internal */
 };
 
 /* Returns 0, or ERR_INVALID with one line per problem. */
 int  settings_load(struct settings *out, struct buf *problems);
-void settings_deinit(struct settings *s);      /* the keys; texts live as long as the process */
+void settings_deinit(struct settings *s);      /* keys and servers; texts live as long as the process */
 
 /* The table of settings, for people. */
 void settings_print(FILE *to);

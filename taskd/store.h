@@ -24,6 +24,8 @@
 #include "common/metrics.h"
 #include "taskd/task.h"
 
+#define STORE_ORG_SIZE 131                      /* "~", 128 characters, a NUL */
+
 struct store;
 
 struct store_options {
@@ -84,11 +86,16 @@ typedef void store_done_cb(int err, void *arg);
 int store_mark(struct store *s, const char *id, int64_t seq, enum bucket bucket,
                store_done_cb *cb, void *arg);
 
-/* Tasks that have been marked unpublished since before `before_wall_ms` (by updatedAt), oldest
- * first; up to `limit`. */
-typedef void store_ids_cb(int err, const char *const *ids, size_t count, void *arg);
-int store_unpublished(struct store *s, int64_t before_wall_ms, size_t limit, store_ids_cb *cb,
-                      void *arg);
+/* Tasks marked unpublished whose updatedAt is `from_wall_ms` at least and before `before_wall_ms`,
+ * oldest first; up to `limit`. */
+struct store_pending {
+    char    id[TASK_ID_LEN + 1];
+    char    org[STORE_ORG_SIZE];
+    int64_t updated_at;
+};
+typedef void store_pending_cb(int err, const struct store_pending *tasks, size_t count, void *arg);
+int store_unpublished(struct store *s, int64_t from_wall_ms, int64_t before_wall_ms, size_t limit,
+                      store_pending_cb *cb, void *arg);
 
 /* How many tasks are marked unpublished. */
 typedef void store_count_cb(int err, int64_t n, void *arg);

@@ -83,6 +83,23 @@ void store_seqs_deinit(struct store_seqs *q)
     *q = (struct store_seqs){ 0 };
 }
 
+void store_outbox_add(struct store_outbox *o, const char *id, const char *org, int64_t updated_at)
+{
+    struct store_pending *p;
+
+    o->tasks = grow(o->tasks, o->count, sizeof(*o->tasks));
+    p = &o->tasks[o->count++];
+    *p = (struct store_pending){ .updated_at = updated_at };
+    strncpy(p->id, id, sizeof(p->id) - 1);
+    strncpy(p->org, org, sizeof(p->org) - 1);
+}
+
+void store_outbox_deinit(struct store_outbox *o)
+{
+    free(o->tasks);
+    *o = (struct store_outbox){ 0 };
+}
+
 struct store_private_counts *store_counts_add(struct store_counts *c, const char *sub)
 {
     struct store_private_counts *p;

@@ -30,11 +30,13 @@ struct store_page     { struct task *tasks; size_t count; bool has_more; };
 struct store_timeline { struct event *events; size_t count; };
 struct store_ids      { char **ids; size_t count; };      /* or other short texts */
 struct store_seqs     { struct store_seq *seqs; size_t count; };
+struct store_outbox   { struct store_pending *tasks; size_t count; };
 
 void store_page_deinit(struct store_page *p);
 void store_timeline_deinit(struct store_timeline *t);
 void store_ids_deinit(struct store_ids *i);
 void store_seqs_deinit(struct store_seqs *q);
+void store_outbox_deinit(struct store_outbox *o);
 void store_counts_deinit(struct store_counts *c);
 
 /* Make room for one more and return it, zeroed. */
@@ -42,6 +44,8 @@ struct task  *store_page_add(struct store_page *p);
 struct event *store_timeline_add(struct store_timeline *t);
 void          store_ids_add(struct store_ids *i, const char *id);
 void          store_seqs_add(struct store_seqs *q, const char *id, int64_t published_seq);
+void          store_outbox_add(struct store_outbox *o, const char *id, const char *org,
+                               int64_t updated_at);
 struct store_private_counts *store_counts_add(struct store_counts *c, const char *sub);
 
 /* A small JSON value that all replicas may read. */
@@ -91,8 +95,8 @@ struct store_ops {
     int (*apply)(struct store_session *s, const struct store_change *c, struct task *out);
     int (*settle)(struct store_session *s, const char *id);
     int (*mark)(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
-    int (*unpublished)(struct store_session *s, int64_t before_wall_ms, size_t limit,
-                       struct store_ids *out);
+    int (*unpublished)(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
+                       size_t limit, struct store_outbox *out);
     int (*unpublished_count)(struct store_session *s, int64_t *out);
     int (*counts)(struct store_session *s, const char *org, struct store_counts *out);
     int (*list)(struct store_session *s, const struct store_query *q, struct store_page *out);

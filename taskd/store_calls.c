@@ -75,14 +75,15 @@ int store_mark(struct store *s, const char *id, int64_t seq, enum bucket bucket,
     return store_submit(s, r);
 }
 
-int store_unpublished(struct store *s, int64_t before_wall_ms, size_t limit, store_ids_cb *cb,
-                      void *arg)
+int store_unpublished(struct store *s, int64_t from_wall_ms, int64_t before_wall_ms, size_t limit,
+                      store_pending_cb *cb, void *arg)
 {
     struct store_request *r = store_request_new(STORE_OP_UNPUBLISHED, arg);
 
+    r->from = from_wall_ms;
     r->number = before_wall_ms;
     r->limit = limit;
-    r->cb.ids = cb;
+    r->cb.pending = cb;
     return store_submit(s, r);
 }
 

@@ -130,8 +130,8 @@ int mg_settle(struct store_session *s, const char *id);
 int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
 
 int mg_get(struct store_session *s, const char *id, struct task *out);
-int mg_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit,
-                   struct store_ids *out);
+int mg_unpublished(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
+                   size_t limit, struct store_outbox *out);
 int mg_unpublished_count(struct store_session *s, int64_t *out);
 int mg_counts(struct store_session *s, const char *org, struct store_counts *out);
 /* A mark moved this task to another bucket: now and then, fold such moves into the total. */

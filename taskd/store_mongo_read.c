@@ -300,38 +300,41 @@ int mg_events(struct store_session *s, const struct store_events_query *q,
 
 /* --- the outbox --- */
 
-static int on_id(const bson_t *doc, void *arg)
+static int on_pending(const bson_t *doc, void *arg)
 {
-    bson_iter_t i;
+    bson_iter_t i, org, at;
     char id[TASK_ID_LEN + 1];
 
-    if (!bson_iter_init_find(&i, doc, "_id") || !BSON_ITER_HOLDS_OID(&i))
+    if (!bson_iter_init_find(&i, doc, "_id") || !BSON_ITER_HOLDS_OID(&i) ||
+        !bson_iter_init_find(&org, doc, "orgId") || !BSON_ITER_HOLDS_UTF8(&org) ||
+        !bson_iter_init_find(&at, doc, "updatedAt") || !BSON_ITER_HOLDS_DATE_TIME(&at))
         return ERR_CORRUPT;
     bson_oid_to_string(bson_iter_oid(&i), id);
-    store_ids_add(arg, id);
+    store_outbox_add(arg, id, bson_iter_utf8(&org, NULL), bson_iter_date_time(&at));
     return 0;
 }
 
-static void forget_ids(void *arg)
+static void forget_pending(void *arg)
 {
-    store_ids_deinit(arg);
+    store_outbox_deinit(arg);
 }
 
-int mg_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit,
-                   struct store_ids *out)
+int mg_unpublished(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
+                   size_t limit, struct store_outbox *out)
 {
     struct mg_try t;
-    struct mg_walk w = { .on_doc = on_id, .restart = forget_ids, .arg = out };
+    struct mg_walk w = { .on_doc = on_pending, .restart = forget_pending, .arg = out };
     bson_t *filter, *opts;
     int err;
 
     if (!mg_begin(&t, s, false))
         return ERR_STORE;
-    filter = BCON_NEW("unpublished", BCON_BOOL(true), "updatedAt", "{", "$lt",
-                      BCON_DATE_TIME(before_wall_ms), "}");
+    filter = BCON_NEW("unpublished", BCON_BOOL(true), "updatedAt", "{", "$gte",
+                      BCON_DATE_TIME(from_wall_ms), "$lt", BCON_DATE_TIME(before_wall_ms), "}");
     opts = BCON_NEW("sort", "{", "updatedAt", BCON_INT32(1), "}", "limit",
-                    BCON_INT64((int64_t)limit), "projection", "{", "_id", BCON_INT32(1), "}",
-                    "maxTimeMS", BCON_INT64(MG_READ_TIME_MS));
+                    BCON_INT64((int64_t)limit), "projection", "{", "_id", BCON_INT32(1), "orgId",
+                    BCON_INT32(1), "updatedAt", BCON_INT32(1), "}", "maxTimeMS",
+                    BCON_INT64(MG_READ_TIME_MS));
     w.collection = s->tasks;
     w.filter = filter;
     w.opts = opts;

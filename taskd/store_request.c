@@ -32,6 +32,7 @@ static void forget_answer(struct store_request *r)
     store_timeline_deinit(&r->timeline);
     store_ids_deinit(&r->ids);
     store_seqs_deinit(&r->seqs);
+    store_outbox_deinit(&r->outbox);
     store_counts_deinit(&r->counts);
     buf_deinit(&r->value);
     r->count = 0;
@@ -88,7 +89,11 @@ RUN(create)            { return ops->create(s, &r->after, &r->event, &r->task); 
 RUN(get)               { return ops->get(s, r->id, &r->task); }
 RUN(settle)            { return ops->settle(s, r->id); }
 RUN(mark)              { return ops->mark(s, r->id, r->number, r->bucket); }
-RUN(unpublished)       { return ops->unpublished(s, r->number, r->limit, &r->ids); }
+RUN(unpublished)
+{
+    return ops->unpublished(s, r->from, r->number, r->limit, &r->outbox);
+}
+
 RUN(unpublished_count) { return ops->unpublished_count(s, &r->count); }
 RUN(counts)            { return ops->counts(s, r->org, &r->counts); }
 RUN(list)              { return ops->list(s, &r->query, &r->page); }
@@ -164,7 +169,7 @@ static void answer_value(struct store_request *r)
 
 static void answer_unpublished(struct store_request *r)
 {
-    r->cb.ids(r->err, (const char *const *)r->ids.ids, r->ids.count, r->arg);
+    r->cb.pending(r->err, r->outbox.tasks, r->outbox.count, r->arg);
 }
 
 static void answer_unpublished_count(struct store_request *r)

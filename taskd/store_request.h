@@ -25,6 +25,7 @@ struct store_request {
     struct event  event;
     char         *id, *org, *kind, *key, *json;   /* org: a person's scope, in a notification */
     int64_t       number;                      /* seq, a time, an expiry */
+    int64_t       from;                        /* unpublished: the time before that one */
     enum bucket   bucket;
     size_t        limit;
     struct store_ids          asked;           /* ids of tasks or of notifications */
@@ -38,6 +39,7 @@ struct store_request {
     struct store_timeline timeline;
     struct store_ids      ids;
     struct store_seqs     seqs;
+    struct store_outbox   outbox;
     struct store_counts   counts;
     int64_t               count;
     struct buf            value;
@@ -45,7 +47,7 @@ struct store_request {
     union {
         store_task_cb   *task;
         store_done_cb   *done;
-        store_ids_cb    *ids;
+        store_pending_cb *pending;
         store_count_cb  *count;
         store_counts_cb *counts;
         store_tasks_cb  *tasks;

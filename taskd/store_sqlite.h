@@ -74,8 +74,8 @@ int sq_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bu
 
 int sq_get(struct store_session *s, const char *id, struct task *out);
 int sq_settle(struct store_session *s, const char *id);
-int sq_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit,
-                   struct store_ids *out);
+int sq_unpublished(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
+                   size_t limit, struct store_outbox *out);
 int sq_unpublished_count(struct store_session *s, int64_t *out);
 int sq_counts(struct store_session *s, const char *org, struct store_counts *out);
 int sq_events(struct store_session *s, const struct store_events_query *q,

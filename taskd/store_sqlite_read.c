@@ -197,18 +197,19 @@ int sq_has_key(struct store_session *s, const char *id, const char *key)
     return found == 1 ? 0 : found == 0 ? ERR_NOT_FOUND : found;
 }
 
-int sq_unpublished(struct store_session *s, int64_t before_wall_ms, size_t limit,
-                   struct store_ids *out)
+int sq_unpublished(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
+                   size_t limit, struct store_outbox *out)
 {
     sqlite3_stmt *q = sq_stmt(s, SQ_UNPUBLISHED);
     int found;
 
     if (q == NULL)
         return ERR_STORE;
-    sq_bind_int(q, 1, before_wall_ms);
-    sq_bind_int(q, 2, (int64_t)limit);
+    sq_bind_int(q, 1, from_wall_ms);
+    sq_bind_int(q, 2, before_wall_ms);
+    sq_bind_int(q, 3, (int64_t)limit);
     while ((found = sq_step(q)) == 1)
-        store_ids_add(out, sq_text(q, 0));
+        store_outbox_add(out, sq_text(q, 0), sq_text(q, 1), sqlite3_column_int64(q, 2));
     sq_done(q);
     return found;
 }

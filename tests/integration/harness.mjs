@@ -1,7 +1,7 @@
 // harness.mjs - real processes for a scenario: Redis, a store, taskd, gateways; and people
 // with real Socket.IO clients. Everything started here ends with `stop()`.
 import { spawn, execFile } from "node:child_process";
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { openSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -83,6 +83,7 @@ export class Stack {
     stack.clients = [];
     try {
       await stack.startRedis();
+      for (let i = 1; i < (options.redisServers ?? 1); i++) await stack.addRedis();
       stack.storeUrl = await stack.makeStore(options.store || "sqlite");
       stack.taskdPort = await freePort();
       await stack.startTaskd();
@@ -107,13 +108,32 @@ export class Stack {
     this.redisPort ||= await freePort();
     this.redis = this.begin("redis", ["redis-server", "--port", String(this.redisPort), "--bind", "127.0.0.1",
       "--dir", this.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]);
-    this.redisUrl = `redis://127.0.0.1:${this.redisPort}`;
+    this.redisUrl ||= `redis://127.0.0.1:${this.redisPort}`;
     await until("redis answers", () => this.redisCall("PING").catch(() => false));
   }
 
-  async redisCall(...args) {
-    const { stdout } = await exec("redis-cli", ["-p", String(this.redisPort), ...args.map(String)], { maxBuffer: 1 << 28 });
+  async redisCall(...args) { return this.redisCallAt(this.redisPort, ...args); }
+
+  async redisCallAt(port, ...args) {
+    const { stdout } = await exec("redis-cli", ["-p", String(port), ...args.map(String)], { maxBuffer: 1 << 28 });
     return stdout.trim();
+  }
+
+  /** More servers beside the first one, each with a folder of its own: their orgs are shared out. */
+  async addRedis() {
+    const server = { port: await freePort() };
+    server.folder = path.join(this.folder, `redis-${server.port}`);
+    await mkdir(server.folder);
+    this.moreRedis = [...(this.moreRedis ?? []), server];
+    this.redisUrl += `,redis://127.0.0.1:${server.port}`;
+    await this.startMoreRedis(server);
+    return server;
+  }
+
+  async startMoreRedis(server) {
+    server.program = this.begin(`redis-${server.port}`, ["redis-server", "--port", String(server.port), "--bind", "127.0.0.1",
+      "--dir", server.folder, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]);
+    await until("another redis answers", () => this.redisCallAt(server.port, "PING").catch(() => false));
   }
 
   async makeStore(kind) {

@@ -100,15 +100,12 @@ static void call_answer(struct store_call *c)
 {
     bool                has_task = c->err == 0 || c->err == ERR_STALE || c->err == ERR_REPEAT ||
                                    c->err == ERR_EXISTS;
-    const char         *ids[TRUTH_TASKS_MAX];
     struct store_counts counts = { .people = c->people, .people_count = c->people_count };
 
     list_remove(&c->in_store);
     switch (c->kind) {
     case STORE_UNPUBLISHED:
-        for (size_t i = 0; i < c->id_count; i++)
-            ids[i] = c->ids[i];
-        c->cb.ids(c->err, ids, c->err == 0 ? c->id_count : 0, c->arg);
+        c->cb.pending(c->err, c->pending, c->err == 0 ? c->pending_count : 0, c->arg);
         break;
     case STORE_COUNTS:
         memcpy(counts.org, c->org_counts, sizeof(counts.org));
@@ -257,12 +254,13 @@ int store_mark(struct store *s, const char *id, int64_t seq, enum bucket bucket,
     return store_call_begin(s, c);
 }
 
-int store_unpublished(struct store *s, int64_t before_wall_ms, size_t limit, store_ids_cb *cb,
-                      void *arg)
+int store_unpublished(struct store *s, int64_t from_wall_ms, int64_t before_wall_ms, size_t limit,
+                      store_pending_cb *cb, void *arg)
 {
     struct store_call *c = store_call_new(STORE_UNPUBLISHED, arg);
 
-    c->cb.ids = cb;
+    c->cb.pending = cb;
+    c->from = from_wall_ms;
     c->before = before_wall_ms;
     c->limit = limit;
     return store_call_begin(s, c);

@@ -285,11 +285,16 @@ static void key_ask(struct store_call *c, struct doc *d)
 
 static void unpublished(struct store_call *c)
 {
-    for (size_t i = 0; i < model.count && c->id_count < c->limit; i++) {
-        const struct task *t = &model.docs[i].task;
+    for (size_t i = 0; i < model.count && c->pending_count < c->limit; i++) {
+        const struct task    *t = &model.docs[i].task;
+        struct store_pending *p = &c->pending[c->pending_count];
 
-        if (t->is_unpublished && t->updated_at < c->before)
-            memcpy(c->ids[c->id_count++], t->id, TASK_ID_LEN + 1);
+        if (!t->is_unpublished || t->updated_at < c->from || t->updated_at >= c->before)
+            continue;
+        p->updated_at = t->updated_at;
+        snprintf(p->id, sizeof(p->id), "%s", t->id);
+        snprintf(p->org, sizeof(p->org), "%s", t->org);
+        c->pending_count++;
     }
 }
 

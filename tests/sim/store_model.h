@@ -25,7 +25,7 @@ struct store_call {
     union {
         store_task_cb   *task;
         store_done_cb   *done;
-        store_ids_cb    *ids;
+        store_pending_cb *pending;
         store_counts_cb *counts;
         store_tasks_cb  *tasks;
         store_events_cb *events;
@@ -36,7 +36,7 @@ struct store_call {
     char              id[TASK_ID_LEN + 1], org[40], sub[40];
     struct task       task;                    /* to be stored */
     struct event      event;
-    int64_t           seq, before;
+    int64_t           seq, from, before;
     enum bucket       bucket;
     enum store_scope  scope;
     size_t            limit;
@@ -52,6 +52,8 @@ struct store_call {
     char              ids[TRUTH_TASKS_MAX][TASK_ID_LEN + 1];
     size_t            id_count;                /* seqs: asked, then found */
     int64_t           seqs[TRUTH_TASKS_MAX];
+    struct store_pending pending[TRUTH_TASKS_MAX];
+    size_t            pending_count;
     int64_t           org_counts[BUCKETS_PER_SCOPE];
     struct store_private_counts people[8];
     size_t            people_count;

@@ -264,8 +264,10 @@ static void on_link(struct redis *r, bool is_up, void *arg)
     struct taskd *t = arg;
 
     (void)r;
-    publisher_link_changed(t->publisher, is_up);
+    publisher_link_changed(t->publisher, 0, is_up);
 }
+
+static const struct redis_servers ONE_SERVER = { .count = 1, .names = { "sim:6379" } };
 
 static void on_birth(void *arg)
 {
@@ -282,7 +284,7 @@ static void on_birth(void *arg)
     list_init(&t->calls);
     t->store = model_store_new(&t->node);
     t->redis = redis_new(&t->node.loop, &options);
-    t->publisher = publisher_new(&t->node.loop, t->store, t->redis, NULL);
+    t->publisher = publisher_new(&t->node.loop, t->store, &ONE_SERVER, &t->redis, NULL);
     t->tasks = tasks_new(&t->node.loop, t->store, t->publisher, NULL);
     t->ingestion = ingestion_new(&t->node, t->tasks);
     t->parts = (struct api_parts){ .loop = &t->node.loop, .store = t->store, .redis = t->redis,

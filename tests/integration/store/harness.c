@@ -22,6 +22,7 @@ void answer_drop(struct answer *a)
     free(a->tasks);
     free(a->events);
     free(a->ids);
+    free(a->pending);
     free(a->seqs);
     free(a->counts.people);
     free(a->value);
@@ -143,14 +144,17 @@ void on_value(int err, const char *json, void *arg)
     a->value = mem_strdup(json);
 }
 
-static void on_ids(int err, const char *const *ids, size_t count, void *arg)
+static void on_pending(int err, const struct store_pending *tasks, size_t count, void *arg)
 {
     struct answer *a = arg;
 
     on_done(err, a);
     a->ids = mem_alloc((count + 1) * sizeof(*a->ids));
+    a->pending = mem_alloc((count + 1) * sizeof(*tasks));
+    if (count > 0)
+        memcpy(a->pending, tasks, count * sizeof(*tasks));
     for (a->count = 0; a->count < count; a->count++)
-        a->ids[a->count] = mem_strdup(ids[a->count]);
+        a->ids[a->count] = mem_strdup(tasks[a->count].id);
 }
 
 static void on_count(int err, int64_t n, void *arg)
@@ -261,9 +265,9 @@ int do_mark(struct bench *b, const char *id, int64_t seq, enum bucket bucket)
     return a.err;
 }
 
-int do_unpublished(struct bench *b, struct answer *a, int64_t before, size_t limit)
+int do_unpublished(struct bench *b, struct answer *a, int64_t from, int64_t before, size_t limit)
 {
-    WAIT_FOR(b, a, store_unpublished(b->store, before, limit, on_ids, a));
+    WAIT_FOR(b, a, store_unpublished(b->store, from, before, limit, on_pending, a));
     return a->err;
 }
 

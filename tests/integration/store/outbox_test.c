@@ -16,7 +16,7 @@ static bool is_listed(const char *id, int64_t before)
     struct answer a;
     bool is_there = false;
 
-    assert_int_equal(do_unpublished(&suite.bench, &a, before, 100000), 0);
+    assert_int_equal(do_unpublished(&suite.bench, &a, 0, before, 100000), 0);
     for (size_t i = 0; i < a.count; i++)
         is_there = is_there || strcmp(a.ids[i], id) == 0;
     answer_drop(&a);
@@ -125,18 +125,25 @@ static void the_outbox_is_listed_oldest_first(void **state)
 
     for (int i = 0; i < 5; i++)
         stored_task(&suite.bench, &t[i], "m5", "ann", false, base + 10 * ((i * 3) % 5));
-    assert_int_equal(do_unpublished(&suite.bench, &a, base + 31, 10), 0);
+    assert_int_equal(do_unpublished(&suite.bench, &a, 0, base + 31, 10), 0);
     assert_int_equal(a.count, 4);
     assert_string_equal(a.ids[0], t[0].id);
     assert_string_equal(a.ids[1], t[2].id);
     assert_string_equal(a.ids[2], t[4].id);
     assert_string_equal(a.ids[3], t[1].id);
     answer_drop(&a);
-    assert_int_equal(do_unpublished(&suite.bench, &a, base + 100, 2), 0);
+    assert_int_equal(do_unpublished(&suite.bench, &a, 0, base + 100, 2), 0);
     assert_int_equal(a.count, 2);
     assert_string_equal(a.ids[0], t[0].id);
+    assert_string_equal(a.pending[0].org, "m5");
+    assert_int_equal(a.pending[0].updated_at, base);
     answer_drop(&a);
-    assert_int_equal(do_unpublished(&suite.bench, &a, base, 10), 0);
+    assert_int_equal(do_unpublished(&suite.bench, &a, base + 10, base + 31, 2), 0);
+    assert_int_equal(a.count, 2);
+    assert_string_equal(a.ids[0], t[2].id);
+    assert_int_equal(a.pending[1].updated_at, base + 20);
+    answer_drop(&a);
+    assert_int_equal(do_unpublished(&suite.bench, &a, 0, base, 10), 0);
     assert_int_equal(a.count, 0);
     answer_drop(&a);
     for (int i = 0; i < 5; i++) {

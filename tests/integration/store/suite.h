@@ -26,6 +26,7 @@ struct answer {
     struct event *events;                      /* events */
     char        **ids;                         /* unpublished; or texts of notifications */
     int64_t      *seqs;                        /* seqs: beside ids */
+    struct store_pending *pending;             /* unpublished: beside ids */
     size_t        count;                       /* of these */
     bool          has_more;
     int64_t       n;                           /* unpublished_count */
@@ -67,7 +68,7 @@ int do_get(struct bench *b, struct answer *a, const char *id);
 int do_apply(struct bench *b, struct answer *a, const struct store_change *c);
 int do_settle(struct bench *b, struct answer *a, const struct task *t);
 int do_mark(struct bench *b, const char *id, int64_t seq, enum bucket bucket);
-int do_unpublished(struct bench *b, struct answer *a, int64_t before, size_t limit);
+int do_unpublished(struct bench *b, struct answer *a, int64_t from, int64_t before, size_t limit);
 int64_t do_unpublished_count(struct bench *b);
 int do_counts(struct bench *b, struct answer *a, const char *org);
 int do_list(struct bench *b, struct answer *a, const struct store_query *q);

@@ -261,8 +261,8 @@ export async function timeline(stack, id, options = {}) {
 }
 
 /** An org's log holds each transition of this epoch once, and those of a task in order. */
-export async function logIsRight(stack, org = "acme") {
-  const entries = JSON.parse(await stack.redisCall("--json", "XRANGE", `tasks:log:${org}`, "-", "+"));
+export async function logIsRight(stack, org = "acme", port = stack.redisPort) {
+  const entries = JSON.parse(await stack.redisCallAt(port, "--json", "XRANGE", `tasks:log:${org}`, "-", "+"));
   const last = new Map();
   let number = 0;
   for (const [id, [, message]] of entries) {
