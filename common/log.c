@@ -29,10 +29,12 @@
 #define SLOTS            512
 
 struct repeats {
-    uint64_t event;                            /* hash of the name, 0: free */
-    int64_t  since_ms;                         /* when this second began */
-    uint32_t written;                          /* in this second */
-    uint64_t left_out;                         /* since the last line */
+    uint64_t       event;                      /* hash of the name, 0: free */
+    const char    *name;                       /* a literal */
+    enum log_level level;                      /* of the newest line, written or not */
+    int64_t        since_ms;                   /* when this second began */
+    uint32_t       written;                    /* in this second */
+    uint64_t       left_out;                   /* since the last line */
 };
 
 static const char *const LEVELS[] = { "debug", "info", "warn", "error" };
@@ -108,7 +110,7 @@ static int64_t monotonic_ms(void)
 }
 
 /* May this line be written? If so, `*left_out` tells how many before it were not. */
-static bool may_write(const char *event, uint64_t *left_out)
+static bool may_write(enum log_level level, const char *event, uint64_t *left_out)
 {
     int64_t         now_ms = monotonic_ms();
     struct repeats *r;
@@ -122,6 +124,8 @@ static bool may_write(const char *event, uint64_t *left_out)
             r->since_ms = now_ms;
             r->written = 0;
         }
+        r->name = event;
+        r->level = level;
         may = r->written < BURST;
         if (may) {
             r->written++;
@@ -272,7 +276,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     uint64_t   left_out;
     bool       is_cut = false;
 
-    if (level < setup.least || !may_write(event, &left_out))
+    if (level < setup.least || !may_write(level, event, &left_out))
         return;
     buf_init(&line, LINE_BYTES_MAX - END_BYTES);
     append_head(&line, level, event);
@@ -282,8 +286,38 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     if (is_cut)
         append_num(&line, "cut", 1);
     if (left_out != 0)
-        append_num(&line, "repeats", (int64_t)left_out);
+        append_num(&line, "suppressed", (int64_t)left_out);
     buf_append_text(&line, setup.format == LOG_FORMAT_JSON ? "}\n" : "\n");
     write_line(&line);
     buf_deinit(&line);
+}
+
+static void write_left_out(const struct repeats *r)
+{
+    struct buf line;
+
+    buf_init(&line, LINE_BYTES_MAX);
+    append_head(&line, r->level, r->name);
+    append_num(&line, "suppressed", (int64_t)r->left_out);
+    buf_append_text(&line, setup.format == LOG_FORMAT_JSON ? "}\n" : "\n");
+    write_line(&line);
+    buf_deinit(&line);
+}
+
+void log_flush(bool all)
+{
+    int64_t now_ms = monotonic_ms();
+
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct repeats over = { .left_out = 0 };
+
+        pthread_mutex_lock(&repeats_lock);
+        if (all || now_ms - repeats[i].since_ms >= 1000) {
+            over = repeats[i];
+            repeats[i].left_out = 0;
+        }
+        pthread_mutex_unlock(&repeats_lock);
+        if (over.left_out != 0)
+            write_left_out(&over);
+    }
 }

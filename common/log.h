@@ -7,10 +7,12 @@
  * human to act. Never a payload, never a token. Values with spaces, quotes or control
  * characters are quoted and escaped. At least one field is required. Any thread; a line is
  * written with one write(2). The same event repeated more than 20 times within a second is
- * cut off, and the next line of that event says how many were left out (`repeats=N`). */
+ * cut off; the next line of that event, or log_flush, says how many were left out
+ * (`suppressed=N`). */
 #ifndef TASKWIRE_COMMON_LOG_H
 #define TASKWIRE_COMMON_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +39,10 @@ void log_setup(const char *service, enum log_level least, enum log_format format
 /* Parse "debug|info|warn|error" and "kv|json". Return 0 or ERR_INVALID. */
 int log_level_parse(const char *text, enum log_level *out);
 int log_format_parse(const char *text, enum log_format *out);
+
+/* Say of events that were cut off more than a second ago how often, once a second or so; `all`:
+ * of the others too, before the end. */
+void log_flush(bool all);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -181,7 +181,7 @@ static void repeats_are_cut_off_and_counted(void **state)
     log_info("calm", LOG_NUM("i", 0));
     captured_text();
     assert_int_equal(lines_in(text), 21);
-    assert_null(strstr(text, "repeats="));
+    assert_null(strstr(text, "suppressed="));
 
     usleep(1050 * 1000);                       /* the second that the header promises */
     capture();
@@ -189,8 +189,35 @@ static void repeats_are_cut_off_and_counted(void **state)
     log_info("storm", LOG_NUM("i", 101));
     captured_text();
     assert_int_equal(lines_in(text), 2);
-    assert_non_null(strstr(text, "i=100 repeats=80\n"));
+    assert_non_null(strstr(text, "i=100 suppressed=80\n"));
     assert_non_null(strstr(text, "i=101\n"));
+}
+
+static void what_was_cut_off_is_told_though_nothing_follows(void **state)
+{
+    (void)state;
+    log_setup("x", LOG_LEVEL_INFO, LOG_FORMAT_KV);
+    capture();
+    for (int i = 0; i < 50; i++)
+        log_warn("gust", LOG_NUM("i", i));
+    log_flush(false);                          /* its second is not over */
+    captured_text();
+    assert_int_equal(lines_in(text), 20);
+
+    capture();
+    log_flush(true);
+    log_flush(true);
+    captured_text();
+    assert_int_equal(lines_in(text), 1);
+    assert_non_null(strstr(text, " level=warn service=x event=gust suppressed=30\n"));
+
+    for (int i = 0; i < 3; i++)
+        log_warn("gust", LOG_NUM("i", i));
+    usleep(1050 * 1000);                       /* the second that the header promises */
+    capture();
+    log_flush(false);
+    captured_text();
+    assert_non_null(strstr(text, "event=gust suppressed=3\n"));
 }
 
 static void *write_many(void *arg)
@@ -248,6 +275,7 @@ int main(void)
         cmocka_unit_test(json_lines_are_json_whatever_the_value),
         cmocka_unit_test(long_values_and_many_fields_are_cut_and_the_line_says_so),
         cmocka_unit_test(repeats_are_cut_off_and_counted),
+        cmocka_unit_test(what_was_cut_off_is_told_though_nothing_follows),
         cmocka_unit_test(lines_of_threads_do_not_mix),
         cmocka_unit_test(levels_and_formats_have_names),
     };
