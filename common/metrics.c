@@ -262,12 +262,27 @@ static void append_histogram(struct buf *out, const struct family *f, const stru
     buf_append_char(out, '\n');
 }
 
+/* A family's unit is the end of its name. */
+static void append_unit(struct buf *out, const char *name, int len)
+{
+    static const char *const UNITS[] = { "seconds", "bytes" };
+
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        int unit_len = (int)strlen(UNITS[i]);
+
+        if (len > unit_len + 1 && name[len - unit_len - 1] == '_' &&
+            memcmp(name + len - unit_len, UNITS[i], (size_t)unit_len) == 0)
+            buf_printf(out, "# UNIT %.*s %s\n", len, name, UNITS[i]);
+    }
+}
+
 static void append_family(struct buf *out, const struct family *f)
 {
     int name_len = (int)strlen(f->name) - (f->kind == KIND_COUNTER ? 6 : 0);
 
-    buf_printf(out, "# TYPE %.*s %s\n# HELP %.*s ", name_len, f->name, KINDS[f->kind], name_len,
-               f->name);
+    buf_printf(out, "# TYPE %.*s %s\n", name_len, f->name, KINDS[f->kind]);
+    append_unit(out, f->name, name_len);
+    buf_printf(out, "# HELP %.*s ", name_len, f->name);
     append_help(out, f->help);
     buf_append_char(out, '\n');
     list_each(node, &f->series) {

@@ -60,6 +60,7 @@ static void families_stay_together_however_late_a_series_is_made(void **state)
                         "# HELP taskwire_open Open.\n"
                         "taskwire_open 3\n"
                         "# TYPE taskwire_lag_seconds gauge\n"
+                        "# UNIT taskwire_lag_seconds seconds\n"
                         "# HELP taskwire_lag_seconds Lag.\n"
                         "taskwire_lag_seconds 7.5\n"
                         "# TYPE taskwire_read counter\n"
@@ -95,7 +96,8 @@ static void a_histogram_counts_cumulatively(void **state)
     metric_observe(h, 99);
     assert_true(metric_value(h) == 4);
     text = printed(m);
-    assert_non_null(strstr(text, "# TYPE t_seconds histogram\n# HELP t_seconds T.\n"));
+    assert_non_null(strstr(text, "# TYPE t_seconds histogram\n# UNIT t_seconds seconds\n"
+                                 "# HELP t_seconds T.\n"));
     assert_non_null(strstr(text, "t_seconds_bucket{way=\"in\",le=\"0.0001\"} 2\n"));
     assert_non_null(strstr(text, "t_seconds_bucket{way=\"in\",le=\"0.5\"} 2\n"));
     assert_non_null(strstr(text, "t_seconds_bucket{way=\"in\",le=\"1.0\"} 3\n"));
