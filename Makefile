@@ -44,7 +44,7 @@ ROOMS       := common proto gateway/engineio gateway/socketio gateway taskd task
 srcs         = $(filter-out %/main.c,$(sort $(wildcard $(1)/*.c)))
 objs         = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 lib          = $(B)/lib/$(subst /,-,$(1)).a
-COMMON       = $(call lib,common) $(call lib,proto)
+COMMON       = $(call lib,proto) $(call lib,common)
 BINS         = $(addprefix $(B)/bin/,gateway taskd taskctl)
 
 all: $(BINS) proto-out web              ## build gateway, taskd and taskctl under build/release/bin

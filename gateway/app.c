@@ -158,6 +158,8 @@ static void arrive(struct app *a, struct peer *p, struct slice auth)
 {
     json_t *object = json_parse(auth, NULL);
 
+    if (json_bool(object, "trace", false))
+        list_append(&a->peers.tracers, &p->in_tracers);
     arrival_begin(&a->arrivals, p, slice_of(json_text(object, "pid")),
                   slice_of(json_text(object, "offset")));
     json_decref(object);

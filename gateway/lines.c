@@ -15,6 +15,7 @@ void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,
                  struct metrics *m)
 {
     *f = (struct lines){ .ns = ns, .peers = peers };
+    journeys_init(&f->journeys, peers, m);
     f->told = metrics_counter(m, "taskwire_fanout_lines_total", NULL,
                                "Lines of envelopes said to a room with members.");
     f->seconds = metrics_histogram(m, "taskwire_fanout_seconds", NULL,
@@ -48,6 +49,8 @@ void lines_say(struct lines *f, struct slice room, const struct line *line)
     if (members == 0)
         return;
     m = sio_message_new(f->ns, line->json, line->offset, line->key);
+    if (f->journey != NULL)
+        journey_carry(f->journey, m);
     sio_broadcast(f->ns, room, m);
     sio_message_unref(m);
     f->peers->traffic.sent += members;
@@ -174,11 +177,15 @@ void lines_tell(struct lines *f, const struct frame *frame, bool tell_task, bool
     char          text[OFFSET_TEXT_SIZE];
     uint64_t      began = uv_hrtime();
 
+    f->journey = journey_new(&f->journeys);
     for (; envelope_next(&rest, &to, &line.json); at.line++) {
         offset_format(&at, text);
         line.offset = slice_of(text);
         line.key = 0;
-        say(f, &frame->e.routing, to, &line, owed);
+        if (!journey_learn(f->journey, to, line.json))
+            say(f, &frame->e.routing, to, &line, owed);
     }
+    journey_told(f->journey, frame);
+    f->journey = NULL;
     metric_observe(f->seconds, (double)(uv_hrtime() - began) / 1e9);
 }

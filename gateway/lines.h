@@ -6,13 +6,16 @@
 
 #include "common/metrics.h"
 #include "gateway/frame.h"
+#include "gateway/journey.h"
 #include "gateway/peer.h"
 #include "gateway/socketio/socketio.h"
 
 struct lines {
     struct sio_namespace *ns;
     struct peers         *peers;
-    struct metric         *told, *seconds;
+    struct journeys       journeys;
+    struct journey       *journey;             /* of the envelope that is being told; NULL: none */
+    struct metric        *told, *seconds;
 };
 
 void lines_init(struct lines *f, struct sio_namespace *ns, struct peers *peers,

@@ -30,6 +30,7 @@ void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics)
 
     *all = (struct peers){ .loop = loop };
     list_init(&all->waits);
+    list_init(&all->tracers);
     for (int i = 0; i < ERROR_COUNT; i++)
         all->errors[i] = metrics_counter(metrics, "taskwire_socket_errors_total", LABELS[i],
                                          "Errors told to clients over sockets.");
@@ -51,6 +52,7 @@ struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user
     p->org = org;
     list_init(&p->waits);
     list_init(&p->in_expiry);
+    list_init(&p->in_tracers);
     sio_socket_set_data(s, p);
     return p;
 }
@@ -318,6 +320,7 @@ void peer_free(struct peer *p)
     assert(list_is_empty(&p->in_expiry) && p->seat == NULL && p->arrival == NULL);
     if (p->follows_log)
         p->all->followers--;
+    list_remove(&p->in_tracers);
     sio_socket_set_data(p->socket, NULL);
     free(p);
 }

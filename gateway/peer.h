@@ -43,6 +43,7 @@ struct peers {
     struct traffic traffic;
     struct metric *errors[ERROR_COUNT];        /* told to clients, by code */
     struct list    waits;                      /* those with a deadline, in its order */
+    struct list    tracers;                    /* peers that asked for traces (journey.h) */
     const struct peer_keeper *keeper;          /* NULL: nobody has a seat */
     size_t         followers;                  /* peers that follow the log */
 };
@@ -59,6 +60,7 @@ struct peer {
                                                   that its rooms get, whatever a snapshot showed */
     struct list        waits;
     struct list        in_expiry;
+    struct list        in_tracers;
 };
 
 void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics);

@@ -1,10 +1,11 @@
 /* cloudevent.c -- see cloudevent.h. CloudEvents 1.0, §3.1 (required attributes) and the JSON
- * event format §3.
+ * event format §3; the Distributed Tracing extension.
  *
  * Checks run from the outside in, size first, so that nothing large or malformed is ever
  * parsed, and each has its own code: whoever reads dead letters wants to know whose fault it
- * was. Attributes that we do not use (datacontenttype, dataschema, extensions) are ignored,
- * as the standard asks of consumers; data_base64 is refused, since data is JSON here. */
+ * was. Attributes that we do not use (datacontenttype, dataschema, extensions but traceparent,
+ * and that too where it is malformed) are ignored, as the standard asks of consumers;
+ * data_base64 is refused, since data is JSON here. */
 #include "proto/cloudevent.h"
 
 #include <stdlib.h>
@@ -71,6 +72,7 @@ static int take_envelope(struct cloudevent *e, struct refusal *r)
     if (time != NULL && !json_is_null(time) &&
         (!json_is_string(time) || clock_parse(slice_of(json_string_value(time)), &e->time) != 0))
         return refuse(r, CLOUDEVENT_BAD_ENVELOPE, "time must be an RFC 3339 time");
+    (void)trace_parse(slice_of(json_text(e->root, TRACE_HEADER)), e->trace);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #define TASKWIRE_PROTO_CLOUDEVENT_H
 
 #include "common/json.h"
+#include "common/trace.h"
 #include "proto/tables.h"
 
 #define CLOUDEVENT_BYTES_MAX  ((size_t)256 << 10)
@@ -35,6 +36,7 @@ struct cloudevent {
     const char  *id, *source;                  /* the key; no control character in them */
     const char  *task_id;                      /* the subject */
     int64_t      time;                         /* wall ms; 0: none given */
+    char         trace[TRACE_SIZE];            /* the extension attribute traceparent; "": none */
     json_t      *data;                         /* what is known of it, in the order of the rows */
     json_t      *root;                         /* holds the texts above */
 };

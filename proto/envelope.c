@@ -116,6 +116,22 @@ bool envelope_next(struct slice *rest, struct slice *out_address, struct slice *
     return false;
 }
 
+static bool time_parse(struct slice text, uint64_t *out)
+{
+    *out = 0;
+    return slice_is(text, "-") || number_parse(text, INT64_MAX, out);
+}
+
+int times_parse(struct slice text, struct times *out)
+{
+    struct slice committed = slice_cut(&text, ' ');
+
+    if (time_parse(committed, &out->committed_us) && time_parse(text, &out->published_us))
+        return 0;
+    *out = (struct times){ 0, 0 };
+    return ERR_INVALID;
+}
+
 int offset_parse(struct slice text, struct offset *out)
 {
     struct slice epoch = slice_cut(&text, '-');

@@ -41,6 +41,14 @@ int envelope_parse(struct slice text, struct envelope *out);
  * end. Lines that are no `address json` are skipped. */
 bool envelope_next(struct slice *rest, struct slice *out_address, struct slice *out_json);
 
+/* What a line to the address `times` says: microseconds of the wall clock; 0: not known. */
+struct times {
+    uint64_t committed_us, published_us;
+};
+
+/* "<committed> <published>", each a number or "-". ERR_INVALID otherwise: then both are 0. */
+int times_parse(struct slice text, struct times *out);
+
 /* "<epoch> <number>"; ERR_INVALID otherwise. */
 int position_parse(struct slice line, struct position *out);
 

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/crypto.h"
 #include "common/err.h"
+#include "common/trace.h"
 #include "proto/check.h"
 #include "taskd/api_call.h"
 
@@ -81,19 +82,21 @@ static bool body_passes(struct call *c, enum shape shape)
 
 void on_task_create(struct call *c)
 {
-    char   id[TASK_ID_LEN + 1];
+    char    id[TASK_ID_LEN + 1];
+    char    trace[TRACE_SIZE];
     json_t *data;
-    int    err;
+    int     err;
 
     if (!body_passes(c, SHAPE_DATA_CREATED))
         return;
+    (void)trace_parse(http_request_header(c->request, TRACE_HEADER), trace);
     data = check_pick(SHAPE_DATA_CREATED, c->body);
     new_id(c, id);
     struct new_task n = {
         .id = id, .org = c->claims.org, .sub = c->claims.sub, .name = c->claims.name,
         .title = json_text(data, "title"), .description = json_text(data, "description"),
         .repo = json_text(data, "repo"), .is_private = json_bool(data, "isPrivate", false),
-        .at = clock_wall_ms(),
+        .at = clock_wall_ms(), .trace = trace,
     };
     err = tasks_create(c->parts->tasks, &n, on_created, c);
     json_decref(data);
@@ -246,6 +249,7 @@ static enum error_code read_if_match(const struct call *c, bool is_required, int
 static void act_on(struct call *c, enum input input, enum shape shape, bool needs_if_match)
 {
     struct act      a = { .task_id = c->params[0], .org = c->claims.org, .sub = c->claims.sub };
+    char            trace[TRACE_SIZE];
     enum error_code problem;
     json_t         *data;
     int             err;
@@ -262,9 +266,10 @@ static void act_on(struct call *c, enum input input, enum shape shape, bool need
     if (!body_passes(c, shape))
         return;
     data = check_pick(shape, c->body);
+    (void)trace_parse(http_request_header(c->request, TRACE_HEADER), trace);
     a.input = (struct input_event){ .input = input, .data = data, .actor = c->claims.sub,
                                     .actor_name = c->claims.name, .key = c->act_key,
-                                    .at = clock_wall_ms() };
+                                    .trace = trace, .at = clock_wall_ms() };
     err = json_object_size(data) == 0 ? ERR_INVALID
                                       : tasks_act(c->parts->tasks, &a, on_acted, c);
     json_decref(data);

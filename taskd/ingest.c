@@ -96,6 +96,7 @@ struct input_entry {
     char              *raw;                    /* the original bytes, cut */
     size_t             raw_len;
     char              *source, *key;
+    char               trace[TRACE_SIZE];
     json_t            *data;
     const char        *why;                    /* the last refusal; static text */
     uint64_t           term;
@@ -271,7 +272,7 @@ static void act_begin(struct ingest *in, struct input_entry *e)
     struct act a = {
         .task_id = e->item.task_id,
         .input = { .input = e->item.input, .data = e->data, .actor = e->source, .key = e->key,
-                   .at = clock_wall_ms() },
+                   .trace = e->trace, .at = clock_wall_ms() },
     };
 
     if (lease_left_ms(in->lease) > 0 && tasks_act(in->tasks, &a, on_acted, e) == 0) {
@@ -324,6 +325,7 @@ static void input_add(struct ingest *in, struct slice id, struct slice raw)
     e->raw = mem_strndup(raw.data, e->raw_len);
     e->source = mem_strdup(event.source);
     e->key = cloudevent_key(&event);
+    memcpy(e->trace, event.trace, sizeof(e->trace));
     e->data = json_incref(event.data);
     e->item.input = event.input;
     snprintf(e->item.task_id, sizeof(e->item.task_id), "%s", event.task_id);

@@ -153,6 +153,13 @@ static void tell_creator(const struct telling *t)
     say(t, address, SHAPE_USER_NOTIFICATION, news);
 }
 
+/* To which trace it belongs: for logs, and for clients that ask. */
+static void tell_trace(const struct telling *t)
+{
+    if (t->event->trace != NULL)
+        buf_printf(t->out, "trace %s\n", t->event->trace);
+}
+
 int messages_build(const struct task *task, const struct event *e, struct buf *out)
 {
     struct telling t;
@@ -167,6 +174,7 @@ int messages_build(const struct task *task, const struct event *e, struct buf *o
     tell_room(&t);
     tell_dashboards(&t, turned_private);
     tell_creator(&t);
+    tell_trace(&t);
     telling_deinit(&t);
     return buf_failed(out) ? ERR_TOO_BIG : 0;
 }

@@ -86,7 +86,7 @@
     "  redis.call('EXPIRE', LOG, " QUOTE(ORG_TTL_S) ")\n"                                    \
     "end\n"
 
-/* ARGV: run, token, clock, task, seq, marked, before, after, creator, body */
+/* ARGV: run, token, clock, task, seq, marked, before, after, creator, body, times */
 static struct redis_script publish_script = { .text = PRELUDE
     "local h = life()\n"
     "if is_over(h) then\n"
@@ -121,7 +121,7 @@ static struct redis_script publish_script = { .text = PRELUDE
     "  if org then body = body .. count_line('dash', 'org', org, number) end\n"
     "  if own then body = body .. count_line('mine', 'private', own, number) end\n"
     "end\n"
-    "emit(h[1], number, body)\n"
+    "emit(h[1], number, body .. 'times ' .. ARGV[11] .. '\\n')\n"
     "redis.call('HSET', ORG, 'number', number, 'at', ARGV[3])\n"
     "if org then set_org(org, number) end\n"
     "if own then set_own(creator, own, number) end\n"
@@ -296,6 +296,7 @@ int script_publish(struct redis *r, const struct script_caller *who, const struc
     call_add(&c, bucket_text(p->after));
     call_add(&c, slice_of(p->creator));
     call_add(&c, p->body);
+    call_add(&c, slice_of(p->times));
     return call_run(&c, r, &publish_script, cb, arg);
 }
 

@@ -47,6 +47,7 @@ struct publication {
     int64_t      marked;                       /* published.seq as the store holds it */
     enum bucket  before, after;
     struct slice body;                         /* routing line and addressed lines */
+    const char  *times;                        /* of the `times` line: when committed, when sent */
 };
 
 /* Give the transition its number, append it to the log and publish it.

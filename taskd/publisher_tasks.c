@@ -9,17 +9,21 @@
  * mark waits for it. That goes on while Redis is away, or a busy task would have to stop. */
 #include "taskd/publisher_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/trace.h"
 #include "taskd/fault.h"
 #include "taskd/messages.h"
 #include "taskd/notify.h"
 
 #define MESSAGE_MAX ((size_t)1 << 20)          /* of one envelope: it says its data twice */
+#define TIMES_SIZE  48
 
 /* --- messages of a task --- */
 
@@ -246,6 +250,24 @@ static enum outbox_answer answer_of(struct shard *sh, int err, const struct scri
     }
 }
 
+/* A message says to which trace it belongs in its last line (messages.c). */
+static void log_traced(const struct send *s, const struct script_answer *a)
+{
+    struct slice body = rcbuf_slice(s->message.body);
+    const char  *at = body.len < 2 ? NULL : memrchr(body.data, '\n', body.len - 1);
+    struct slice line = at == NULL ? slice_make(NULL, 0)
+                                   : slice_from(body, (size_t)(at + 1 - body.data));
+    char         trace[TRACE_SIZE];
+
+    if (!slice_starts(line, "trace ") ||
+        !trace_parse(slice_make(line.data + 6, line.len - 7), trace))
+        return;
+    LOG_AT(trace_is_sampled(trace) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "published",
+           LOG_SLICE("trace", trace_id(trace)), LOG_SLICE("span", trace_parent_id(trace)),
+           LOG_TEXT("task", s->id), LOG_NUM("seq", s->message.seq),
+           LOG_NUM("number", a->at.number));
+}
+
 static void on_sent(int err, const struct redis_reply *reply, void *arg)
 {
     struct send         *s = arg;
@@ -267,8 +289,23 @@ static void on_sent(int err, const struct redis_reply *reply, void *arg)
         if (s->message.committed_ns != 0)
             metric_observe(sh->publisher->lag,
                            (double)(uv_hrtime() - s->message.committed_ns) / 1e9);
+        log_traced(s, &a);
     }
     send_done(s, answer);
+}
+
+/* "<committed> <sent>" in microseconds of the wall clock; "-" for a commit that this process did
+ * not see. */
+static void times_write(const struct send *s, char out[TIMES_SIZE])
+{
+    uint64_t now_us = (uint64_t)clock_wall_us();
+    uint64_t ago_us = (s->began_ns - s->message.committed_ns) / 1000;
+
+    if (s->message.committed_ns == 0)
+        snprintf(out, TIMES_SIZE, "- %llu", (unsigned long long)now_us);
+    else
+        snprintf(out, TIMES_SIZE, "%llu %llu", (unsigned long long)(now_us - ago_us),
+                 (unsigned long long)now_us);
 }
 
 /* Returns 0: on_sent will run. */
@@ -276,13 +313,15 @@ static int send_publish(struct send *s)
 {
     struct shard        *sh = s->shard;
     struct script_caller who = org_caller(org_of(sh, s->org));
+    char                 times[TIMES_SIZE];
     struct publication   what = {
         .task = s->id, .creator = s->creator, .seq = s->message.seq, .marked = s->marked,
         .before = s->message.before, .after = s->message.after,
-        .body = rcbuf_slice(s->message.body),
+        .body = rcbuf_slice(s->message.body), .times = times,
     };
 
     s->began_ns = uv_hrtime();
+    times_write(s, times);
     FAULT_POINT("before-publish");
     return script_publish(sh->redis, &who, &what, on_sent, s);
 }

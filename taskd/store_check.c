@@ -80,5 +80,5 @@ int store_check_event(const struct event *e)
         return ERR_INVALID;
     if (e->payload == NULL || e->row == NULL || !is_structure(e->payload) || !is_structure(e->row))
         return ERR_INVALID;
-    return ok_JSON(e->facts) ? 0 : ERR_INVALID;
+    return ok_JSON(e->facts) && ok_TEXT(e->trace) ? 0 : ERR_INVALID;
 }

@@ -77,6 +77,7 @@ void mg_event_append(bson_t *out, const struct event *e, const bson_oid_t *nonce
     BSON_APPEND_UTF8(out, "actor", e->actor);
     BSON_APPEND_DATE_TIME(out, "createdAt", e->created_at);
     BSON_APPEND_UTF8(out, "key", e->key);
+    put_TEXT(out, "trace", e->trace);
     BSON_APPEND_BOOL(out, "clarified", e->clarified);
     put_TEXT(out, "facts", e->facts);
     BSON_APPEND_BOOL(out, "wasPrivate", e->was_private);
@@ -284,6 +285,8 @@ static bool take_event_member(const bson_iter_t *i, struct event *out)
         return take_TIME(i, &out->created_at);
     if (strcmp(name, "key") == 0)
         return take_TEXT(i, &out->key);
+    if (strcmp(name, "trace") == 0)
+        return take_TEXT(i, &out->trace);
     if (strcmp(name, "clarified") == 0)
         return take_BOOL(i, &out->clarified);
     if (strcmp(name, "facts") == 0)

@@ -79,6 +79,7 @@ void event_deinit(struct event *e)
     free(e->payload);
     free(e->actor);
     free(e->key);
+    free(e->trace);
     free(e->facts);
     free(e->row);
     event_init(e);
@@ -90,6 +91,7 @@ void event_copy(struct event *to, const struct event *from)
     to->payload = mem_strdup(from->payload);
     to->actor = mem_strdup(from->actor);
     to->key = mem_strdup(from->key);
+    to->trace = mem_strdup(from->trace);
     to->facts = mem_strdup(from->facts);
     to->row = mem_strdup(from->row);
 }
@@ -216,6 +218,7 @@ json_t *event_to_record(const struct event *e)
     json_t *object = event_to_json(e);
 
     json_put_text(object, "key", e->key);
+    put_TEXT(object, "trace", e->trace);
     json_put_bool(object, "clarified", e->clarified);
     put_JSON(object, "facts", e->facts);
     json_put_bool(object, "wasPrivate", e->was_private);
@@ -321,6 +324,7 @@ int event_from_record(const json_t *object, struct event *out)
         take_TEXT(object, "actor", &out->actor) && out->actor != NULL &&
         take_TIME(object, "createdAt", &out->created_at) &&
         take_TEXT(object, "key", &out->key) && out->key != NULL &&
+        take_TEXT(object, "trace", &out->trace) &&
         take_BOOL(object, "clarified", &out->clarified) &&
         take_JSON(object, "facts", &out->facts) &&
         take_BOOL(object, "wasPrivate", &out->was_private) &&

@@ -42,6 +42,7 @@ struct event {
     char       *actor;                         /* a sub, or a source such as "/analyser" */
     int64_t     created_at;                    /* wall ms */
     char       *key;                           /* source + '\n' + id; "" where it has none (REST) */
+    char       *trace;                         /* the traceparent it came with (trace.h); NULL: none */
     bool        clarified;                     /* this input ended a re-analysis */
     char       *facts;                         /* JSON object: what its messages say that stands neither
                                                   in payload nor in row; NULL: nothing */

@@ -25,6 +25,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/trace.h"
 #include "taskd/fault.h"
 
 #define ACTS_MAX     20000                     /* waiting in all lines; past it ERR_BUSY */
@@ -35,7 +36,7 @@ static const char CANNOT_STORE[] = "The store cannot take this";
 
 struct job {
     struct list        node;
-    char              *task_id, *actor, *actor_name, *key, *org, *sub;
+    char              *task_id, *actor, *actor_name, *key, *trace, *org, *sub;
     struct input_event input;                  /* its texts are the copies above */
     json_t            *data;
     int64_t            expected_seq;
@@ -117,6 +118,7 @@ static struct job *job_new(const struct act *a, act_cb *cb, void *arg)
     j->actor = mem_strdup(a->input.actor);
     j->actor_name = mem_strdup(a->input.actor_name);
     j->key = mem_strdup(a->input.key != NULL ? a->input.key : "");
+    j->trace = mem_strdup(a->input.trace);
     j->org = mem_strdup(a->org);
     j->sub = mem_strdup(a->sub);
     j->data = json_incref((json_t *)a->input.data);
@@ -124,6 +126,7 @@ static struct job *job_new(const struct act *a, act_cb *cb, void *arg)
     j->input.actor = j->actor;
     j->input.actor_name = j->actor_name;
     j->input.key = j->key;
+    j->input.trace = j->trace;
     j->expected_seq = a->expected_seq;
     j->cb = cb;
     j->arg = arg;
@@ -136,6 +139,7 @@ static void job_free(struct job *j)
     free(j->actor);
     free(j->actor_name);
     free(j->key);
+    free(j->trace);
     free(j->org);
     free(j->sub);
     json_decref(j->data);
@@ -279,6 +283,15 @@ static void line_later(struct line *l)
         uv_timer_start(&t->retry, on_retry, RETRY_MS, 0);
 }
 
+static void log_traced(const struct task *t, const char *trace)
+{
+    if (trace == NULL || trace[0] == '\0')
+        return;
+    LOG_AT(trace_is_sampled(trace) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "stored",
+           LOG_SLICE("trace", trace_id(trace)), LOG_SLICE("span", trace_parent_id(trace)),
+           LOG_TEXT("task", t->id), LOG_NUM("seq", t->seq));
+}
+
 static void on_applied(int err, const struct task *task, void *arg)
 {
     struct line *l = arg;
@@ -291,6 +304,7 @@ static void on_applied(int err, const struct task *task, void *arg)
     switch (err) {
     case 0:
         FAULT_POINT("after-commit");
+        log_traced(&l->known, j->trace);
         publisher_kick(l->tasks->publisher, &l->known);
         job_done(l, j, ACT_DONE, NULL);
         break;
@@ -442,6 +456,8 @@ static void on_created(int err, const struct task *task, void *arg)
     t->creates--;
     if (err == 0) {
         FAULT_POINT("after-commit");
+        if (task->event_count > 0)
+            log_traced(task, task->events[task->event_count - 1].trace);
         publisher_kick(t->publisher, task);
         outcome = ACT_DONE;
     } else if (err == ERR_EXISTS) {

@@ -22,6 +22,11 @@
 
 #define TITLE_CHARS_MAX 200
 
+static bool is_given(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
 /* --- what an input's data does to the task --- */
 
 static void set_text(char **member, const json_t *data, const char *name)
@@ -256,6 +261,7 @@ static void event_make(const struct move *m, const struct input_event *in,
     e->actor = mem_strdup(in->actor);
     e->created_at = after->updated_at;
     e->key = mem_strdup(in->key);
+    e->trace = is_given(in->trace) ? mem_strdup(in->trace) : NULL;
     e->clarified = m->round == ROUND_ENDS && before->reanalysing;
     e->was_private = before->is_private;
     e->was = before->status;
@@ -345,12 +351,7 @@ static char *title_make(const char *description)
     return mem_strndup(line.data, line.len);
 }
 
-static bool is_given(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
-static void created_event(const struct task *t, struct event *e)
+static void created_event(const struct new_task *n, const struct task *t, struct event *e)
 {
     json_t *payload = json_object();
     json_t *row = task_row(t);
@@ -363,6 +364,7 @@ static void created_event(const struct task *t, struct event *e)
     e->actor = mem_strdup(t->created_by);
     e->created_at = t->created_at;
     e->key = mem_strdup("");
+    e->trace = is_given(n->trace) ? mem_strdup(n->trace) : NULL;
     e->was_private = t->is_private;
     e->was = t->status;
     e->row = task_json_text(row);
@@ -386,5 +388,5 @@ void transition_create(const struct new_task *n, struct task *after, struct even
     after->repo = mem_strdup(n->repo);
     after->created_at = n->at;
     after->updated_at = n->at;
-    created_event(after, event);
+    created_event(n, after, event);
 }

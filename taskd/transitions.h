@@ -14,6 +14,7 @@ struct input_event {
     const char   *actor;                       /* a sub, or a source */
     const char   *actor_name;                  /* the name claim of a person; NULL */
     const char   *key;                         /* source + '\n' + id; "" for REST */
+    const char   *trace;                       /* traceparent; NULL or "": none */
     int64_t       at;                          /* wall ms: when it was accepted */
 };
 
@@ -38,6 +39,7 @@ struct new_task {
                                                   line; repo NULL: none; name NULL or empty: the sub */
     bool        is_private;
     int64_t     at;
+    const char *trace;                         /* traceparent; NULL or "": none */
 };
 void transition_create(const struct new_task *n, struct task *after, struct event *event);
 

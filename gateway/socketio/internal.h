@@ -74,6 +74,8 @@ struct sio_message {
     uint32_t              count;
     size_t                bytes;
     struct sio_namespace *ns;
+    void                (*done)(void *arg);    /* or NULL */
+    void                 *done_arg;
     struct eio_message   *parts[];             /* the packet, then its attachments */
 };
 

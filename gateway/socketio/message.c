@@ -80,6 +80,13 @@ struct sio_message *sio_message_ref(struct sio_message *m)
     return m;
 }
 
+void sio_message_on_done(struct sio_message *m, void (*cb)(void *arg), void *arg)
+{
+    assert(m->done == NULL);
+    m->done = cb;
+    m->done_arg = arg;
+}
+
 void sio_message_unref(struct sio_message *m)
 {
     if (m == NULL)
@@ -87,6 +94,8 @@ void sio_message_unref(struct sio_message *m)
     assert(m->refs > 0);
     if (--m->refs != 0)
         return;
+    if (m->done != NULL)
+        m->done(m->done_arg);
     for (uint32_t i = 0; i < m->count; i++)
         eio_message_unref(m->parts[i]);
     free(m);

@@ -196,6 +196,10 @@ struct sio_message *sio_message_new_binary(struct sio_namespace *n, struct slice
 struct sio_message *sio_message_ref(struct sio_message *m);
 void                sio_message_unref(struct sio_message *m);
 
+/* cb runs once, when the last reference goes: then all members of the rooms that it was sent to
+ * have been given it. It must not touch the message. At most one. */
+void sio_message_on_done(struct sio_message *m, void (*cb)(void *arg), void *arg);
+
 /* Send to every member of a room, those and only those who are members now. Large rooms are
  * walked in slices of fanout_slice_us per turn; what is broadcast to, or emitted to a member
  * of, a room that is still being walked keeps its order behind. Takes its own reference. */

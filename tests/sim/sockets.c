@@ -16,6 +16,8 @@
 struct sio_message {
     unsigned     refs;
     struct heard heard;
+    void       (*done)(void *arg);             /* or NULL */
+    void        *done_arg;
 };
 
 struct sio_room {
@@ -87,11 +89,19 @@ struct sio_message *sio_message_ref(struct sio_message *m)
     return m;
 }
 
+void sio_message_on_done(struct sio_message *m, void (*cb)(void *arg), void *arg)
+{
+    m->done = cb;
+    m->done_arg = arg;
+}
+
 void sio_message_unref(struct sio_message *m)
 {
     assert(m->refs > 0);
     if (--m->refs > 0)
         return;
+    if (m->done != NULL)
+        m->done(m->done_arg);
     heard_drop(&m->heard);
     free(m);
 }

@@ -164,6 +164,7 @@ void assert_same_event(const struct event *a, const struct event *b)
     assert_same_text(a->actor, b->actor);
     assert_int_equal(a->created_at, b->created_at);
     assert_same_text(a->key, b->key);
+    assert_same_text(a->trace, b->trace);
     assert_int_equal(a->clarified, b->clarified);
     assert_same_json(a->facts, b->facts);
     assert_int_equal(a->was_private, b->was_private);

@@ -236,6 +236,24 @@ static void every_input_of_the_bus_is_taken(void **state)
     }
 }
 
+#define PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+static void a_traceparent_is_kept_where_it_is_one(void **state)
+{
+    struct cloudevent e;
+
+    (void)state;
+    accept(EVENT("task.coding", ",\"traceparent\":\"" PARENT "\""), &e);
+    assert_string_equal(e.trace, PARENT);
+    cloudevent_deinit(&e);
+    accept(EVENT("task.coding", ",\"traceparent\":\"00-0-0-0\""), &e);
+    assert_string_equal(e.trace, "");
+    cloudevent_deinit(&e);
+    accept(EVENT("task.coding", ",\"traceparent\":7"), &e);
+    assert_string_equal(e.trace, "");
+    cloudevent_deinit(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +266,7 @@ int main(void)
         cmocka_unit_test(id_and_source_have_a_limit),
         cmocka_unit_test(cut_at_any_byte_it_is_refused),
         cmocka_unit_test(every_input_of_the_bus_is_taken),
+        cmocka_unit_test(a_traceparent_is_kept_where_it_is_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

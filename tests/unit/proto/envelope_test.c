@@ -177,6 +177,23 @@ static void what_is_no_offset_is_refused(void **state)
     assert_int_equal(offset_parse(slice_make(NULL, 0), &o), ERR_INVALID);
 }
 
+static void times_are_numbers_or_dashes(void **state)
+{
+    static const char *const BAD[] = { "", "1", "1 ", " 1", "1 2 3", "01 2", "1 x", "-1 2", "--" };
+    struct times t;
+
+    (void)state;
+    assert_int_equal(times_parse(SLICE("1732155360000001 1732155360000042"), &t), 0);
+    assert_true(t.committed_us == 1732155360000001 && t.published_us == 1732155360000042);
+    assert_int_equal(times_parse(SLICE("- 7"), &t), 0);
+    assert_true(t.committed_us == 0 && t.published_us == 7);
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        if (times_parse(slice_of(BAD[i]), &t) != ERR_INVALID || t.committed_us != 0 ||
+            t.published_us != 0)
+            fail_msg("accepted: %s", BAD[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
         cmocka_unit_test(lines_that_are_no_address_and_json_are_skipped),
         cmocka_unit_test(offsets_go_there_and_back),
         cmocka_unit_test(what_is_no_offset_is_refused),
+        cmocka_unit_test(times_are_numbers_or_dashes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

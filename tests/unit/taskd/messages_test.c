@@ -399,6 +399,26 @@ static void past_the_ceiling_it_says_so(void **state)
     task_deinit(&t);
 }
 
+static void its_trace_is_the_last_line(void **state)
+{
+    static const char TRACE[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    struct task   t;
+    struct event  e;
+    struct buf    out;
+
+    (void)state;
+    create(false, &t, &e);
+    task_set_text(&e.trace, TRACE);
+    buf_init(&out, 100000);
+    assert_int_equal(messages_build(&t, &e, &out), 0);
+    assert_true(out.len > sizeof(TRACE) + 6);
+    assert_string_equal(out.data + out.len - sizeof(TRACE) - 6,
+                        "trace 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n");
+    buf_deinit(&out);
+    event_deinit(&e);
+    task_deinit(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(counts_move_between_buckets),
         cmocka_unit_test(the_whole_task_is_shown_with_its_timeline),
         cmocka_unit_test(past_the_ceiling_it_says_so),
+        cmocka_unit_test(its_trace_is_the_last_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static enum script_outcome publish(struct fixture *f, const char *task, int64_t 
 {
     struct script_caller who = caller(f);
     struct publication   p = { .task = task, .creator = "ann", .seq = seq, .marked = marked,
-                               .before = before, .after = after, .body = SLICE(BODY) };
+                               .before = before, .after = after, .body = SLICE(BODY), .times = "1 2" };
 
     return answered(f, script_publish(f->redis, &who, &p, on_answer, f));
 }
@@ -155,7 +155,7 @@ static void numbers_count_up_by_one_and_keep_all_their_digits(void **state)
         assert_true(f->answer.at.number == NOW_US + (uint64_t)seq);
     }
     COMMAND(f, "XREVRANGE", "tasks:log:acme", "1732155360000021-0", "1732155360000021-0");
-    assert_string_equal(f->text, "1732155360000001 1732155360000021\n" BODY);
+    assert_string_equal(f->text, "1732155360000001 1732155360000021\n" BODY "times 1 2\n");
     COMMAND(f, "XLEN", "tasks:log:acme");
     assert_string_equal(f->text, "20");
 }
@@ -187,7 +187,7 @@ static void counts_move_and_are_told_with_the_transition(void **state)
     assert_string_equal(f->text, "1732155360000001 1732155360000002\n" BODY
                         "dash [\"dashboard:task_count_changed\",{\"activeCount\":4,"
                         "\"completedCount\":4,\"failedCount\":5,\"scope\":\"org\","
-                        "\"rev\":1732155360000002}]\n");
+                        "\"rev\":1732155360000002}]\ntimes 1 2\n");
     assert_int_equal(publish(f, TASK_A, 2, 0, BUCKET_ORG_ACTIVE, BUCKET_PRIVATE_COMPLETED),
                      SCRIPT_OK);
     COMMAND(f, "XREVRANGE", "tasks:log:acme", "+", "-", "COUNT", "1");
