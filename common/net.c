@@ -183,11 +183,13 @@ static bool accept_one(struct net_listener *l)
     }
     if (fd < 0)
         return true;                           /* that peer is gone again; the next one */
-    s = stream_new_socket(l->net, fd);
-    if (s == NULL)
+    s = stream_new(l->net, fd);
+    if (s == NULL) {
         close(fd);
-    else
-        l->cb(s, l->arg);
+        return true;
+    }
+    stream_connected(s);
+    l->cb(s, l->arg);
     return true;
 }
 
@@ -273,7 +275,6 @@ struct connecting {
     struct list       link;                    /* in net->connecting until it is done */
     struct net       *net;
     uv_getaddrinfo_t  dns;
-    uv_connect_t      req;
     uv_timer_t        timer;
     struct addrinfo  *found;                   /* what the resolver said */
     struct addrinfo  *next;                    /* still to be tried */
@@ -327,23 +328,29 @@ static void on_connect_timer(uv_timer_t *handle)
     connecting_done(c, c->timer_err);
 }
 
-static void on_connected(uv_connect_t *req, int status);
+static void on_attempted(uv_poll_t *handle, int status, int events);
 
 static int attempt(struct connecting *c, const struct sockaddr *address)
 {
-    int err;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int err = 0;
 
-    c->stream = stream_new(c->net, &err);
-    if (c->stream == NULL)
-        return err;
-    err = uv_tcp_connect(&c->req, &c->stream->tcp, address, on_connected);
+    if (fd < 0)
+        return uv_translate_sys_error(errno);
+    if (connect(fd, address, address_size(address)) != 0 && errno != EINPROGRESS)
+        err = uv_translate_sys_error(errno);
+    else
+        c->stream = stream_new(c->net, fd);
+    if (c->stream == NULL) {
+        close(fd);
+        return err != 0 ? err : UV_ENOTSUP;
+    }
+    err = stream_await_connect(c->stream, on_attempted, c);
     if (err != 0) {
         stream_close(c->stream);
         c->stream = NULL;
-        return err;
     }
-    c->pending++;
-    return 0;
+    return err;
 }
 
 /* Try what is left of the list; the last error where nothing is. */
@@ -360,19 +367,28 @@ static void attempt_next(struct connecting *c, int err)
     connecting_done(c, err);
 }
 
-static void on_connected(uv_connect_t *req, int status)
+/* The socket can be written, or has failed: which of both is an option of it. */
+static void on_attempted(uv_poll_t *handle, int status, int events)
 {
-    struct connecting *c = container_of(req, struct connecting, req);
+    struct stream     *s = container_of(handle, struct stream, poll);
+    struct connecting *c = stream_arg(s);
+    int                err = 0;
+    socklen_t          len = sizeof(err);
+    uv_os_fd_t         fd;
 
-    if (!c->is_done && status == 0) {
-        stream_connected(c->stream);
+    (void)events;
+    if (uv_fileno((uv_handle_t *)handle, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0)
+        status = uv_translate_sys_error(err);
+    uv_poll_stop(handle);
+    if (status == 0) {
+        stream_connected(s);
         connecting_done(c, 0);
-    } else if (!c->is_done) {
-        stream_close(c->stream);
-        c->stream = NULL;
-        attempt_next(c, status);
+        return;
     }
-    connecting_released(c);
+    stream_close(s);
+    c->stream = NULL;
+    attempt_next(c, status);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)

@@ -28,11 +28,12 @@ void net_ref(struct net *net);
 void net_unref(struct net *net);
 
 #define STREAM_INLINE 2                        /* entries that need no array; a power of two */
+#define FEW_LOG2      1
 
 enum stream_flag {
-    STREAM_READING  = 1 << 0,                  /* libuv reads */
+    STREAM_READING  = 1 << 0,                  /* the loop watches for bytes */
     STREAM_PAUSED   = 1 << 1,                  /* the owner does not want bytes now */
-    STREAM_WRITING  = 1 << 2,                  /* a uv_write is under way */
+    STREAM_BLOCKED  = 1 << 2,                  /* the kernel is full; the loop watches for room */
     STREAM_OVER     = 1 << 3,                  /* the queue has passed the low mark */
     STREAM_ENDED    = 1 << 4,                  /* the peer ended its side */
     STREAM_FINISHING = 1 << 5,
@@ -48,18 +49,18 @@ struct stream_linger {                         /* only streams that are finishin
 
 /* The queue is a ring of `cap` (a power of two) references. It begins as `few`, inside the
  * stream, and goes back to it whenever it is empty, so an idle stream is this struct alone.
- * The first `head_offset` bytes of the first entry are written already. While a uv_write is
- * under way its entries stay in the ring (libuv points into them); `queued` does not count
- * them, libuv does. */
+ * The first `head_offset` bytes of the first entry are written already. */
 struct stream {
-    uv_tcp_t                 tcp;              /* first: handle and stream are one address;
+    uv_poll_t                poll;             /* first: handle and stream are one address;
                                                   its `data` is the net */
     const struct stream_ops *ops;
     void                    *arg;
     struct list              dirty;            /* in net->dirty */
-    struct rcbuf           **items;
-    struct rcbuf            *few[STREAM_INLINE];
-    size_t                   queued;           /* bytes in the ring that libuv does not have */
+    union {
+        struct rcbuf        *few[STREAM_INLINE];   /* where cap_log2 is FEW_LOG2 */
+        struct rcbuf       **many;
+    };
+    size_t                   queued;           /* bytes in the ring, not yet written */
     struct stream_linger    *linger;
     uint32_t                 first;
     uint32_t                 count;
@@ -69,16 +70,17 @@ struct stream {
     uint8_t                  flags;
 };
 
-_Static_assert(sizeof(struct stream) <= 340, "an idle connection must stay small");
+_Static_assert(sizeof(struct stream) <= 240, "an idle connection must stay small");
 
-/* A stream with an initialised, unconnected handle. NULL where libuv refuses; `err` why. */
-struct stream *stream_new(struct net *net, int *err);
-
-/* Own an accepted socket. NULL where libuv refuses; the socket is then still the caller's. */
-struct stream *stream_new_socket(struct net *net, int fd);
+/* Own a socket that does not block. NULL where libuv refuses; it is then still the caller's. */
+struct stream *stream_new(struct net *net, int fd);
 
 /* Connected: set the socket's options. */
 void stream_connected(struct stream *s);
+
+/* Connecting: `cb` runs once the socket can be written, or has failed. Its `arg` is what
+ * stream_arg() says until stream_start(). Returns 0 or a libuv error. */
+int stream_await_connect(struct stream *s, uv_poll_cb cb, void *arg);
 
 /* Close the streams that are lingering, all of them. */
 void stream_linger_end(struct net *net);

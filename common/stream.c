@@ -7,10 +7,14 @@
  * once per turn of the loop, everything of one stream in one writev: a system call costs
  * more than the bytes it carries.
  *
- * uv_try_write does that without any allocation. Only what the kernel does not take goes to
- * uv_write, a batch at a time; until that batch is gone the rest waits here, where it is
- * still ours to count. Rejected: uv_write for everything (a request and a copy of the
- * vector per send), and a buffer per stream into which sends are copied.
+ * What the kernel does not take stays in the queue, where it is ours to count, until the
+ * loop says that there is room. The handle is a uv_poll_t, and the bytes are read and written
+ * here: uv_tcp_t brings queues of its own that would only stand behind this one, at 88 bytes
+ * per connection. Rejected, too: uv_write (a request and a copy of the vector per send), and
+ * a buffer per stream into which sends are copied.
+ *
+ * Changing what the loop watches costs two system calls, so pausing is lazy: a paused stream
+ * is still watched, and let go only if bytes come meanwhile; mostly it is resumed before.
  *
  * Ending is a state of its own. close() with unread bytes makes the kernel send a reset,
  * which can overtake and destroy the answer that was just written. So stream_finish()
@@ -18,24 +22,22 @@
  * its side too or the linger time is over. */
 #include "common/net_internal.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/mem.h"
 
 #define IOV_MAX_AT_ONCE 64
 
-struct write_batch {                           /* one uv_write, of the ring's first entries */
-    uv_write_t     req;
-    struct stream *stream;
-    uint32_t       count;
-    size_t         bytes;
-};
-
 static struct net *net_of(const struct stream *s)
 {
-    return s->tcp.data;
+    return s->poll.data;
 }
 
 static bool has(const struct stream *s, enum stream_flag flag)
@@ -53,6 +55,14 @@ static void clear(struct stream *s, enum stream_flag flag)
     s->flags &= (uint8_t)~flag;
 }
 
+static int fd_of(const struct stream *s)
+{
+    uv_os_fd_t fd = -1;
+
+    (void)uv_fileno((const uv_handle_t *)&s->poll, &fd);   /* it has one until it is closed */
+    return fd;
+}
+
 /* --- the ring --- */
 
 static uint32_t ring_cap(const struct stream *s)
@@ -60,34 +70,38 @@ static uint32_t ring_cap(const struct stream *s)
     return 1u << s->cap_log2;
 }
 
-static struct rcbuf *ring_at(const struct stream *s, uint32_t i)
+static struct rcbuf **ring_items(struct stream *s)
 {
-    return s->items[(s->first + i) & (ring_cap(s) - 1)];
+    return s->cap_log2 == FEW_LOG2 ? s->few : s->many;
+}
+
+static struct rcbuf **ring_at(struct stream *s, uint32_t i)
+{
+    return &ring_items(s)[(s->first + i) & (ring_cap(s) - 1)];
 }
 
 static void ring_reset(struct stream *s)
 {
     assert(s->count == 0);
-    if (s->items != s->few)
-        free(s->items);
-    s->items = s->few;
-    s->cap_log2 = 1;
+    if (s->cap_log2 != FEW_LOG2)
+        free(s->many);
+    s->cap_log2 = FEW_LOG2;
     s->first = 0;
     s->head_offset = 0;
 }
 
 static void ring_grow(struct stream *s)
 {
-    uint8_t        cap_log2 = s->items == s->few ? 4 : (uint8_t)(s->cap_log2 + 1);
+    uint8_t        cap_log2 = s->cap_log2 == FEW_LOG2 ? 4 : (uint8_t)(s->cap_log2 + 1);
     struct rcbuf **items;
 
     assert(cap_log2 < 31);
     items = mem_resize(NULL, sizeof(*items) << cap_log2);
     for (uint32_t i = 0; i < s->count; i++)
-        items[i] = ring_at(s, i);
-    if (s->items != s->few)
-        free(s->items);
-    s->items = items;
+        items[i] = *ring_at(s, i);
+    if (s->cap_log2 != FEW_LOG2)
+        free(s->many);
+    s->many = items;
     s->first = 0;
     s->cap_log2 = cap_log2;
 }
@@ -96,13 +110,13 @@ static void ring_push(struct stream *s, struct rcbuf *bytes)
 {
     if (s->count == ring_cap(s))
         ring_grow(s);
-    s->items[(s->first + s->count) & (ring_cap(s) - 1)] = bytes;
+    *ring_at(s, s->count) = bytes;
     s->count++;
 }
 
 static void ring_pop(struct stream *s)
 {
-    rcbuf_unref(s->items[s->first]);
+    rcbuf_unref(*ring_at(s, 0));
     s->first = (s->first + 1) & (ring_cap(s) - 1);
     s->head_offset = 0;
     if (--s->count == 0)
@@ -110,16 +124,16 @@ static void ring_pop(struct stream *s)
 }
 
 /* Fill `iov` with the first entries; returns how many, and their bytes. */
-static uint32_t ring_gather(const struct stream *s, uv_buf_t *iov, size_t *bytes)
+static uint32_t ring_gather(struct stream *s, struct iovec *iov, size_t *bytes)
 {
     uint32_t n = s->count < IOV_MAX_AT_ONCE ? s->count : IOV_MAX_AT_ONCE;
     size_t   sum = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct rcbuf *b = ring_at(s, i);
+        struct rcbuf *b = *ring_at(s, i);
         uint32_t      skip = i == 0 ? s->head_offset : 0;
 
-        iov[i] = uv_buf_init(b->data + skip, b->len - skip);
+        iov[i] = (struct iovec){ .iov_base = b->data + skip, .iov_len = b->len - skip };
         sum += b->len - skip;
     }
     *bytes = sum;
@@ -132,7 +146,7 @@ static void ring_consume(struct stream *s, size_t bytes)
     assert(bytes <= s->queued);
     s->queued -= bytes;
     while (bytes != 0) {
-        size_t left = ring_at(s, 0)->len - s->head_offset;
+        size_t left = (*ring_at(s, 0))->len - s->head_offset;
 
         if (bytes < left) {
             s->head_offset += (uint32_t)bytes;
@@ -145,51 +159,34 @@ static void ring_consume(struct stream *s, size_t bytes)
 
 /* --- life --- */
 
-struct stream *stream_new(struct net *net, int *err)
+struct stream *stream_new(struct net *net, int fd)
 {
     struct stream *s = mem_new(struct stream);
 
-    *err = uv_tcp_init(net->loop, &s->tcp);
-    if (*err != 0) {
+    if (uv_poll_init(net->loop, &s->poll, fd) != 0) {
         free(s);
         return NULL;
     }
-    s->tcp.data = net;
-    s->items = s->few;
-    s->cap_log2 = 1;
+    s->poll.data = net;
+    s->cap_log2 = FEW_LOG2;
     list_init(&s->dirty);
     net_ref(net);
     return s;
 }
 
+int stream_await_connect(struct stream *s, uv_poll_cb cb, void *arg)
+{
+    s->arg = arg;
+    return uv_poll_start(&s->poll, UV_WRITABLE, cb);
+}
+
 void stream_connected(struct stream *s)
 {
+    const int on = 1;
+
     /* Everything is gathered before it is written, so Nagle's delay has nothing to add. A
      * socket that died meanwhile refuses; the first read will say so. */
-    (void)uv_tcp_nodelay(&s->tcp, 1);
-}
-
-static void on_never_opened(uv_handle_t *handle)
-{
-    struct stream *s = (struct stream *)handle;
-
-    net_unref(net_of(s));
-    free(s);
-}
-
-struct stream *stream_new_socket(struct net *net, int fd)
-{
-    int            err;
-    struct stream *s = stream_new(net, &err);
-
-    if (s == NULL)
-        return NULL;
-    if (uv_tcp_open(&s->tcp, fd) != 0) {
-        uv_close((uv_handle_t *)&s->tcp, on_never_opened);
-        return NULL;
-    }
-    stream_connected(s);
-    return s;
+    (void)setsockopt(fd_of(s), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 static void linger_drop(struct stream *s)
@@ -216,13 +213,17 @@ static void on_closed(uv_handle_t *handle)
 
 static void close_with(struct stream *s, int err)
 {
+    int fd;
+
     if (has(s, STREAM_CLOSING))
         return;
     set(s, STREAM_CLOSING);
     s->err = (int16_t)err;
     list_remove(&s->dirty);
     linger_drop(s);
-    uv_close((uv_handle_t *)&s->tcp, on_closed);
+    fd = fd_of(s);
+    uv_close((uv_handle_t *)&s->poll, on_closed);
+    close(fd);                                 /* libuv has let go of it in uv_close */
 }
 
 void stream_close(struct stream *s)
@@ -232,18 +233,24 @@ void stream_close(struct stream *s)
 
 /* --- reading --- */
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
-{
-    struct net *net = net_of((struct stream *)handle);
+static void on_poll(uv_poll_t *handle, int status, int events);
 
-    (void)suggested;
-    *out = uv_buf_init(net->read_buffer, sizeof(net->read_buffer));
+/* Let the loop watch for what this stream waits for, and for nothing else. */
+static void watch(struct stream *s)
+{
+    int events = (has(s, STREAM_READING) ? UV_READABLE : 0) |
+                 (has(s, STREAM_BLOCKED) ? UV_WRITABLE : 0);
+    int err = events != 0 ? uv_poll_start(&s->poll, events, on_poll) : uv_poll_stop(&s->poll);
+
+    if (err != 0)
+        close_with(s, err);
 }
 
 static void on_eof(struct stream *s)
 {
     set(s, STREAM_ENDED);
-    clear(s, STREAM_READING);                  /* libuv has stopped by itself */
+    clear(s, STREAM_READING);
+    watch(s);
     if (has(s, STREAM_FINISHING)) {
         if (has(s, STREAM_SHUT))
             close_with(s, 0);                  /* else when the queue is written */
@@ -254,34 +261,75 @@ static void on_eof(struct stream *s)
     }
 }
 
-static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+/* Read once, what one buffer holds; the loop comes back for the rest. Returns whether bytes
+ * came. */
+static bool read_once(struct stream *s)
+{
+    struct net *net = net_of(s);
+    ssize_t     n = recv(fd_of(s), net->read_buffer, sizeof(net->read_buffer), 0);
+
+    if (n > 0) {
+        net->bytes_read += (uint64_t)n;
+        if (!has(s, STREAM_FINISHING))         /* else nobody listens any more */
+            s->ops->on_data(s, slice_make(net->read_buffer, (size_t)n), s->arg);
+    } else if (n == 0) {
+        on_eof(s);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        close_with(s, uv_translate_sys_error(errno));
+    }
+    return n > 0;
+}
+
+static void on_readable(struct stream *s)
+{
+    if (!has(s, STREAM_PAUSED)) {
+        (void)read_once(s);
+        return;
+    }
+    clear(s, STREAM_READING);
+    watch(s);
+}
+
+/* The socket has failed, and libuv watches it no more. What came before that is still there
+ * to be read, and then the reason. */
+static void on_failed(struct stream *s, int status)
+{
+    int       err = 0;
+    socklen_t len = sizeof(err);
+
+    clear(s, STREAM_READING);
+    clear(s, STREAM_BLOCKED);
+    while (!(s->flags & (STREAM_CLOSING | STREAM_PAUSED | STREAM_ENDED)) && read_once(s))
+        ;
+    if (has(s, STREAM_CLOSING))
+        return;
+    if (getsockopt(fd_of(s), SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0)
+        status = uv_translate_sys_error(err);
+    close_with(s, status);
+}
+
+static void on_writable(struct stream *s);
+
+static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct stream *s = (struct stream *)handle;
 
-    if (n == 0 || has(s, STREAM_CLOSING))
+    if (status < 0) {
+        on_failed(s, status);
         return;
-    if (n == UV_EOF) {
-        on_eof(s);
-    } else if (n < 0) {
-        close_with(s, (int)n);
-    } else {
-        net_of(s)->bytes_read += (uint64_t)n;
-        if (!has(s, STREAM_FINISHING))         /* else nobody listens any more */
-            s->ops->on_data(s, slice_make(buf->base, (size_t)n), s->arg);
     }
+    if ((events & UV_WRITABLE) && has(s, STREAM_BLOCKED))
+        on_writable(s);
+    if ((events & UV_READABLE) && has(s, STREAM_READING) && !has(s, STREAM_CLOSING))
+        on_readable(s);
 }
 
 static void read_begin(struct stream *s)
 {
-    int err;
-
     if (s->flags & (STREAM_READING | STREAM_PAUSED | STREAM_ENDED | STREAM_CLOSING))
         return;
-    err = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
-    if (err != 0)
-        close_with(s, err);
-    else
-        set(s, STREAM_READING);
+    set(s, STREAM_READING);
+    watch(s);
 }
 
 void stream_start(struct stream *s, const struct stream_ops *ops, void *arg)
@@ -295,13 +343,8 @@ void stream_start(struct stream *s, const struct stream_ops *ops, void *arg)
 
 void stream_pause(struct stream *s)
 {
-    if (has(s, STREAM_FINISHING) || has(s, STREAM_CLOSING))
-        return;
-    set(s, STREAM_PAUSED);
-    if (has(s, STREAM_READING)) {
-        uv_read_stop((uv_stream_t *)&s->tcp);
-        clear(s, STREAM_READING);
-    }
+    if (!has(s, STREAM_FINISHING) && !has(s, STREAM_CLOSING))
+        set(s, STREAM_PAUSED);
 }
 
 void stream_resume(struct stream *s)
@@ -316,11 +359,8 @@ void stream_resume(struct stream *s)
 /* End our side of a finishing stream whose queue is written. */
 static void shut(struct stream *s)
 {
-    uv_os_fd_t fd;
-
     set(s, STREAM_SHUT);
-    if (has(s, STREAM_ENDED) || uv_fileno((uv_handle_t *)&s->tcp, &fd) != 0 ||
-        shutdown(fd, SHUT_WR) != 0)
+    if (has(s, STREAM_ENDED) || shutdown(fd_of(s), SHUT_WR) != 0)
         close_with(s, 0);
 }
 
@@ -339,72 +379,46 @@ static void on_written_all(struct stream *s)
     }
 }
 
-static void flush(struct stream *s);
-
-static void on_written(uv_write_t *req, int status)
+static void block(struct stream *s)
 {
-    struct write_batch *batch = container_of(req, struct write_batch, req);
-    struct stream      *s = batch->stream;
-    uint32_t            count = batch->count;
-
-    if (status == 0)
-        net_of(s)->bytes_written += batch->bytes;
-    free(batch);
-    clear(s, STREAM_WRITING);
-    if (has(s, STREAM_CLOSING))
-        return;                                /* on_closed empties the ring */
-    if (status != 0) {
-        close_with(s, status);
-        return;
-    }
-    while (count-- != 0)
-        ring_pop(s);
-    flush(s);
-    if (s->count == 0 && !has(s, STREAM_CLOSING))
-        on_written_all(s);
-}
-
-/* The kernel is full: libuv waits for it with the next batch. */
-static void write_batch(struct stream *s)
-{
-    struct write_batch *batch = mem_new(struct write_batch);
-    uv_buf_t            iov[IOV_MAX_AT_ONCE];
-    int                 err;
-
-    batch->stream = s;
-    batch->count = ring_gather(s, iov, &batch->bytes);
-    set(s, STREAM_WRITING);
-    s->queued -= batch->bytes;
-    net_of(s)->writes++;
-    err = uv_write(&batch->req, (uv_stream_t *)&s->tcp, iov, batch->count, on_written);
-    if (err != 0) {
-        clear(s, STREAM_WRITING);
-        free(batch);
-        close_with(s, err);
-    }
+    set(s, STREAM_BLOCKED);
+    watch(s);
 }
 
 static void flush(struct stream *s)
 {
-    uv_buf_t iov[IOV_MAX_AT_ONCE];
-    size_t   bytes;
+    struct iovec iov[IOV_MAX_AT_ONCE];
+    size_t       bytes;
 
-    while (s->count != 0 && !has(s, STREAM_WRITING) && !has(s, STREAM_CLOSING)) {
-        uint32_t n = ring_gather(s, iov, &bytes);
-        int      taken = uv_try_write((uv_stream_t *)&s->tcp, iov, n);
+    while (s->count != 0 && !(s->flags & (STREAM_BLOCKED | STREAM_CLOSING))) {
+        struct msghdr message = { .msg_iov = iov, .msg_iovlen = ring_gather(s, iov, &bytes) };
+        ssize_t       taken = sendmsg(fd_of(s), &message, MSG_NOSIGNAL);
 
-        if (taken < 0 && taken != UV_EAGAIN) {
-            close_with(s, taken);
-            return;
-        }
         net_of(s)->writes++;
         if (taken > 0) {
             net_of(s)->bytes_written += (uint64_t)taken;
             ring_consume(s, (size_t)taken);
         }
-        if (taken < 0 || (size_t)taken < bytes)
-            write_batch(s);
+        if (taken >= 0 ? (size_t)taken < bytes : errno == EAGAIN || errno == EWOULDBLOCK)
+            block(s);
+        else if (taken < 0 && errno != EINTR)
+            close_with(s, uv_translate_sys_error(errno));
     }
+}
+
+static void flush_all(struct stream *s)
+{
+    flush(s);
+    if (s->count == 0 && !has(s, STREAM_CLOSING))
+        on_written_all(s);
+}
+
+static void on_writable(struct stream *s)
+{
+    clear(s, STREAM_BLOCKED);
+    flush_all(s);
+    if (!has(s, STREAM_BLOCKED) && !has(s, STREAM_CLOSING))
+        watch(s);
 }
 
 /* Once per turn, before the loop waits. What on_drain queues is for the next turn; the loop
@@ -416,13 +430,8 @@ static void on_turn(uv_idle_t *handle)
     struct list *node;
 
     list_splice(&batch, &net->dirty);
-    while ((node = list_take_first(&batch)) != NULL) {
-        struct stream *s = container_of(node, struct stream, dirty);
-
-        flush(s);
-        if (s->count == 0 && !has(s, STREAM_CLOSING))
-            on_written_all(s);
-    }
+    while ((node = list_take_first(&batch)) != NULL)
+        flush_all(container_of(node, struct stream, dirty));
     if (list_is_empty(&net->dirty))
         uv_idle_stop(handle);
 }
@@ -431,7 +440,7 @@ static void mark_dirty(struct stream *s)
 {
     struct net *net = net_of(s);
 
-    if (!list_is_empty(&s->dirty) || has(s, STREAM_WRITING))
+    if (!list_is_empty(&s->dirty) || has(s, STREAM_BLOCKED))
         return;
     if (list_is_empty(&net->dirty))
         uv_idle_start(&net->flush, on_turn);
@@ -522,7 +531,7 @@ void stream_finish(struct stream *s, uint64_t linger_ms)
 
 size_t stream_queued_bytes(const struct stream *s)
 {
-    return s->queued + uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+    return s->queued;
 }
 
 bool stream_is_closing(const struct stream *s)
@@ -543,11 +552,11 @@ struct net *stream_net(const struct stream *s)
 void stream_peer(const struct stream *s, char out[NET_ADDRESS_SIZE])
 {
     struct sockaddr_storage peer;
-    int                     len = sizeof(peer);
+    socklen_t               len = sizeof(peer);
 
     out[0] = '\0';
     if (has(s, STREAM_CLOSING) ||
-        uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&peer, &len) != 0)
+        getpeername(fd_of(s), (struct sockaddr *)&peer, &len) != 0)
         return;
     if (uv_ip_name((struct sockaddr *)&peer, out, NET_ADDRESS_SIZE) != 0)
         out[0] = '\0';

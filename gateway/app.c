@@ -56,7 +56,7 @@ static const struct orgs_handlers ORGS_HANDLERS = {
 
 /* --- clients --- */
 
-struct visitor {                               /* a client: what its handshake said */
+struct visitor {                               /* a client whose handshake said something */
     struct address *address;
     char           *bearer;                    /* of the Authorization header, or NULL */
 };
@@ -86,14 +86,19 @@ static int on_handshake(struct http_request *r, const char **why, void *arg)
 static void *on_open(struct eio_session *session, struct http_request *r, void *arg)
 {
     struct app     *a = arg;
-    struct visitor *v = mem_new(struct visitor);
+    struct visitor *v;
     struct slice    authorization = http_request_header(r, "Authorization");
+    bool            has_bearer = authorization.len > 7 &&
+                                 strncasecmp(authorization.data, "Bearer ", 7) == 0;
     char            peer[NET_ADDRESS_SIZE];
 
     (void)session;
+    if (!has_bearer && a->addresses.clients_max == 0)
+        return NULL;
+    v = mem_new(struct visitor);
     http_request_peer(r, peer);
     v->address = address_enter(&a->addresses, peer);
-    if (authorization.len > 7 && strncasecmp(authorization.data, "Bearer ", 7) == 0)
+    if (has_bearer)
         v->bearer = mem_strndup(authorization.data + 7, authorization.len - 7);
     return v;
 }
@@ -103,6 +108,8 @@ static void on_gone(void *data, void *arg)
     struct app     *a = arg;
     struct visitor *v = data;
 
+    if (v == NULL)
+        return;
     address_leave(&a->addresses, v->address);
     free(v->bearer);
     free(v);

@@ -571,4 +571,5 @@ void arrivals_close(struct arrivals *as)
     assert(list_is_empty(&as->all));
     as->is_closing = true;
     uv_close((uv_handle_t *)&as->wake, NULL);
+    seats_deinit(&as->seats);
 }

@@ -29,7 +29,7 @@
 /* --- the record (proto/internal.md, "Sessions") --- */
 
 #define RECORD_ROOMS_MAX  20000                /* past it a record is not believed */
-#define RECORD_SID_SIZE   24                   /* a NUL included, as socketio.h's SIO_SID_MAX */
+#define RECORD_SID_SIZE   21                   /* a NUL included, as socketio.h's SIO_SID_MAX */
 #define RECORD_FIELD_SIZE 32
 
 struct record_room {

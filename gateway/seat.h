@@ -3,8 +3,6 @@
 #ifndef TASKWIRE_GATEWAY_SEAT_H
 #define TASKWIRE_GATEWAY_SEAT_H
 
-#include <uthash.h>
-
 #include "gateway/seats.h"
 #include "proto/keys.h"
 
@@ -16,23 +14,31 @@
 struct seat {
     struct seats    *all;
     struct peer     *peer;
+    struct seat     *next_in_bucket;
     uint64_t         no;
-    char             pid[SIO_SID_MAX];
+    struct list      in_all;                   /* of fine or dirty */
     struct offset    start;
-    uint64_t         serial;                   /* of the last write */
-    uint64_t         acked;                    /* all up to it are written */
-    uint64_t         valid_from;               /* answers to earlier writes are of no interest */
+    uint32_t         serial;                   /* of the last write */
+    uint32_t         acked;                    /* all up to it are written */
+    uint32_t         valid_from;               /* answers to earlier writes are of no interest */
     uint32_t         k_used, k_max;            /* snapshots numbered; promised to the record */
+    uint32_t         renewed_s;                /* uv_now, in seconds */
+    char             pid[SIO_SID_MAX];
     bool             is_opening;               /* `opened` is due */
     bool             is_dirty, is_lost;
-    uint64_t         renewed_ms;
-    struct list      in_all;                   /* of fine or dirty */
-    UT_hash_handle   hh;
 };
+_Static_assert(sizeof(struct seat) <= 120, "an idle connection must stay small");
+
+/* Seats by number. */
+void         seat_table_add(struct seat_table *t, struct seat *s);
+void         seat_table_remove(struct seat_table *t, struct seat *s);
+struct seat *seat_table_find(const struct seat_table *t, uint64_t no);   /* NULL: there is none */
+void         seat_table_deinit(struct seat_table *t);
 
 struct seat_op {                               /* one command under way */
     struct seats *all;
-    uint64_t      no, serial;
+    uint64_t      no;
+    uint32_t      serial;
 };
 
 struct seat_op *seat_op_new(const struct seat *s);
@@ -40,6 +46,7 @@ struct seat_op *seat_op_new(const struct seat *s);
 /* The seat that it was of; NULL where that is gone. The op is freed. */
 struct seat *seat_op_done(struct seat_op *op);
 
+uint32_t      seat_now_s(const struct seats *all);         /* the loop's time */
 struct redis *seats_link(const struct seats *all);
 void          seat_owner(const struct seat *s, char out[SEAT_OWNER_SIZE]);
 void          seat_key(const struct seat *s, char out[SEAT_KEY_SIZE]);

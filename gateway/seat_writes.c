@@ -38,11 +38,15 @@ struct seat_op *seat_op_new(const struct seat *s)
 
 struct seat *seat_op_done(struct seat_op *op)
 {
-    struct seat *s = NULL;
+    struct seat *s = seat_table_find(&op->all->table, op->no);
 
-    HASH_FIND(hh, op->all->table, &op->no, sizeof(op->no), s);
     free(op);
     return s;
+}
+
+uint32_t seat_now_s(const struct seats *all)
+{
+    return (uint32_t)(uv_now(all->loop) / 1000);
 }
 
 struct redis *seats_link(const struct seats *all)
@@ -90,7 +94,7 @@ void seat_answer(struct seat *s, enum seat_outcome outcome, const struct record 
 static void on_written(int err, const struct redis_reply *reply, void *arg)
 {
     struct seat_op *op = arg;
-    uint64_t        serial = op->serial;
+    uint32_t        serial = op->serial;
     struct seat    *s = seat_op_done(op);
     int64_t         said = err == 0 ? redis_reply_int(reply) : 0;
 
@@ -237,7 +241,7 @@ int seat_write_all(struct seat *s)
     writing_set_k(&w, s);
     for (size_t i = 0; i < fields.len; i += RECORD_FIELD_SIZE)
         writing_set(&w, fields.data + i, SLICE(RECORD_NOT_TOLD));
-    s->renewed_ms = uv_now(s->all->loop);
+    s->renewed_s = seat_now_s(s->all);
     if (writing_send(&w, s) != 0) {
         buf_deinit(&fields);
         return ERR_REDIS;

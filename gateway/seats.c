@@ -95,16 +95,16 @@ static struct seat *seat_new(struct seats *all, struct peer *p)
     s->peer = p;
     s->no = ++all->last_no;
     s->is_opening = true;
-    s->renewed_ms = uv_now(all->loop);
+    s->renewed_s = seat_now_s(all);
     list_append(&all->fine, &s->in_all);
-    HASH_ADD(hh, all->table, no, sizeof(s->no), s);
+    seat_table_add(&all->table, s);
     p->seat = s;
     return s;
 }
 
 static void seat_free(struct seat *s)
 {
-    HASH_DELETE(hh, s->all->table, s);
+    seat_table_remove(&s->all->table, s);
     list_remove(&s->in_all);
     s->peer->seat = NULL;
     free(s);
@@ -172,7 +172,7 @@ int seat_take(struct seats *all, struct peer *p, const char *pid)
     int             err;
 
     assert(seat_pid_is_well_formed(slice_of(pid)));
-    snprintf(s->pid, sizeof(s->pid), "%s", pid);
+    memcpy(s->pid, pid, strlen(pid) + 1);
     seat_key(s, key);
     seat_owner(s, owner);
     snprintf(ttl, sizeof(ttl), "%u", SEAT_LIVE_TTL_S);
@@ -222,10 +222,9 @@ static void on_renewed(int err, const struct redis_reply *reply, void *arg)
     struct batch *b = arg;
 
     for (size_t i = 0; err == 0 && i < b->count; i++) {
-        struct seat *s = NULL;
-        int64_t         said = redis_reply_int(redis_reply_at(reply, i));
+        struct seat *s = seat_table_find(&b->all->table, b->no[i]);
+        int64_t      said = redis_reply_int(redis_reply_at(reply, i));
 
-        HASH_FIND(hh, b->all->table, &b->no[i], sizeof(b->no[i]), s);
         if (s == NULL || s->is_opening || said > 0)
             continue;
         if (said < 0)
@@ -239,7 +238,7 @@ static void on_renewed(int err, const struct redis_reply *reply, void *arg)
 /* As many as are due and fit into one command; false where none is. */
 static bool renew_some(struct seats *all)
 {
-    uint64_t      now = uv_now(all->loop);
+    uint32_t      now_s = seat_now_s(all);
     char          keys[RENEW_BATCH][SEAT_KEY_SIZE], owners[RENEW_BATCH][SEAT_OWNER_SIZE];
     char          ttl[SEAT_TTL_SIZE];
     struct slice  args[2 * RENEW_BATCH + 2];
@@ -249,9 +248,9 @@ static bool renew_some(struct seats *all)
     while (b->count < RENEW_BATCH && !list_is_empty(&all->fine)) {
         struct seat *s = container_of(all->fine.next, struct seat, in_all);
 
-        if (now - s->renewed_ms < (uint64_t)SESSION_RENEW_S * 1000)
+        if (now_s - s->renewed_s < SESSION_RENEW_S)
             break;
-        s->renewed_ms = now;
+        s->renewed_s = now_s;
         list_remove(&s->in_all);
         list_append(&all->fine, &s->in_all);
         seat_key(s, keys[b->count]);
@@ -314,7 +313,7 @@ static void on_news(struct slice message, void *arg)
     struct seats *all = arg;
     char             text[SEAT_OWNER_SIZE], *dot;
     uint64_t         no;
-    struct seat  *s = NULL;
+    struct seat     *s;
 
     if (!slice_starts(message, "drop ") || message.len - 5 >= sizeof(text))
         return;
@@ -324,14 +323,14 @@ static void on_news(struct slice message, void *arg)
         return;
     *dot = '\0';
     no = strtoull(dot + 1, NULL, 10);
-    HASH_FIND(hh, all->table, &no, sizeof(no), s);
+    s = seat_table_find(&all->table, no);
     if (s != NULL && strcmp(text, all->gateway) == 0)
         seat_lose(s);
 }
 
 static double read_seats(void *arg)
 {
-    return HASH_COUNT(((struct seats *)arg)->table);
+    return (double)((struct seats *)arg)->table.count;
 }
 
 void seats_init(struct seats *all, struct peers *peers, const char *gateway,
@@ -357,4 +356,9 @@ void seats_handle(struct seats *all, const struct seats_handlers *handlers, void
 {
     all->handlers = handlers;
     all->arg = arg;
+}
+
+void seats_deinit(struct seats *all)
+{
+    seat_table_deinit(&all->table);
 }

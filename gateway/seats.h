@@ -34,13 +34,19 @@ struct seats_handlers {
     void (*written)(struct peer *p, void *arg);
 };
 
+struct seat_table {                            /* seat_table.c */
+    struct seat **buckets;
+    size_t        bucket_count;                /* a power of two, or 0 */
+    size_t        count;
+};
+
 struct seats {
     uv_loop_t     *loop;
     const char    *gateway;                    /* this gateway's id */
     struct orgs   *orgs;
     const struct seats_handlers *handlers;
     void          *arg;
-    struct seat *table;                     /* by number */
+    struct seat_table table;                   /* by number */
     struct list    fine;                       /* written, the one renewed longest ago first */
     struct list    dirty;                      /* to be written anew */
     uint64_t       last_no;
@@ -52,6 +58,7 @@ struct seats {
 void seats_init(struct seats *all, struct peers *peers, const char *gateway,
                    struct orgs *orgs, struct metrics *m);
 void seats_handle(struct seats *all, const struct seats_handlers *handlers, void *arg);
+void seats_deinit(struct seats *all);          /* every seat has ended */
 
 /* Can records be written at all? */
 bool seats_are_up(const struct seats *all);

@@ -61,13 +61,13 @@ struct eio_session {
     struct list         turn;                  /* in server->turn */
     uint8_t             reason;                /* enum eio_reason, once it has ended */
     uint8_t             sid_len;
-    bool                is_open;
-    bool                is_websocket;          /* by its transport's name */
-    bool                is_listed;             /* in server->sids */
-    bool                is_lingering;          /* ended; the last payload waits for a poll */
-    bool                is_closed;             /* on_close has run */
-    bool                awaits_pong;
-    bool                has_more_time;         /* the pong's time was restarted */
+    bool                is_open       : 1;
+    bool                is_websocket  : 1;     /* by its transport's name */
+    bool                is_listed     : 1;     /* in server->sids */
+    bool                is_lingering  : 1;     /* ended; the last payload waits for a poll */
+    bool                is_closed     : 1;     /* on_close has run */
+    bool                awaits_pong   : 1;
+    bool                has_more_time : 1;     /* the pong's time was restarted */
     char                sid[];
 };
 

@@ -53,10 +53,11 @@ struct client {
     struct assembly    *assembly;              /* a binary packet not yet whole; or NULL */
     void               *data;
     struct deadline     connect;               /* in server->connects until a socket is let in */
-    uint64_t            busy_until_us;         /* events_per_second_max: see client.c */
-    uint8_t             end_reason;            /* enum sio_reason, where we close the session */
-    bool                is_closing;            /* nothing it says is heard any more */
+    uint64_t            busy_until_us : 48;    /* events_per_second_max: see client.c */
+    uint64_t            end_reason    : 8;     /* enum sio_reason, where we close the session */
+    uint64_t            is_closing    : 1;     /* nothing it says is heard any more */
 };
+_Static_assert(sizeof(struct client) <= 72, "an idle connection must stay small");
 
 struct sio_namespace {
     struct sio_server *server;

@@ -22,7 +22,7 @@ struct sio_socket;
 struct sio_message;
 struct sio_room;
 
-#define SIO_SID_MAX 24                         /* bytes of a socket's sid or pid, a NUL included */
+#define SIO_SID_MAX 21                         /* bytes of a socket's sid or pid, a NUL included */
 
 struct sio_options {
     struct eio_options eio;
