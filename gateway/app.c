@@ -166,7 +166,7 @@ static void arrive(struct app *a, struct peer *p, struct slice auth)
     json_t *object = json_parse(auth, NULL);
 
     if (json_bool(object, "trace", false))
-        list_append(&a->peers.tracers, &p->in_tracers);
+        peer_trace(p);
     arrival_begin(&a->arrivals, p, slice_of(json_text(object, "pid")),
                   slice_of(json_text(object, "offset")));
     json_decref(object);

@@ -117,7 +117,7 @@ static void tell(const struct journey *j, const struct routing *r)
     buf_printf(&event, "[\"trace\",{\"taskId\":\"%.*s\",\"seq\":%lld,\"traceparent\":\"%s\"}]",
                SLICE_ARG(r->task), (long long)r->seq, j->trace);
     list_each(node, &j->all->peers->tracers) {
-        struct peer *p = container_of(node, struct peer, in_tracers);
+        struct peer *p = container_of(node, struct tracer, in)->peer;
 
         if (was_told(p, r))
             peer_emit(p, buf_peek(&event));

@@ -52,7 +52,6 @@ struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user
     p->org = org;
     list_init(&p->waits);
     list_init(&p->in_expiry);
-    list_init(&p->in_tracers);
     sio_socket_set_data(s, p);
     return p;
 }
@@ -313,6 +312,28 @@ bool peer_forget(struct peer *p, struct slice task)
     return was_waiting;
 }
 
+void peer_trace(struct peer *p)
+{
+    struct tracer *t = mem_new(struct tracer);
+
+    assert(!p->is_traced);
+    t->peer = p;
+    list_append(&p->all->tracers, &t->in);
+    p->is_traced = true;
+}
+
+static void untrace(const struct peer *p)
+{
+    list_each_safe(node, &p->all->tracers) {
+        struct tracer *t = container_of(node, struct tracer, in);
+
+        if (t->peer != p)
+            continue;
+        list_remove(&t->in);
+        free(t);
+    }
+}
+
 void peer_free(struct peer *p)
 {
     list_each_safe(node, &p->waits)
@@ -320,7 +341,8 @@ void peer_free(struct peer *p)
     assert(list_is_empty(&p->in_expiry) && p->seat == NULL && p->arrival == NULL);
     if (p->follows_log)
         p->all->followers--;
-    list_remove(&p->in_tracers);
+    if (p->is_traced)
+        untrace(p);
     sio_socket_set_data(p->socket, NULL);
     free(p);
 }

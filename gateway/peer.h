@@ -43,7 +43,7 @@ struct peers {
     struct traffic traffic;
     struct metric *errors[ERROR_COUNT];        /* told to clients, by code */
     struct list    waits;                      /* those with a deadline, in its order */
-    struct list    tracers;                    /* peers that asked for traces (journey.h) */
+    struct list    tracers;                    /* struct tracer */
     const struct peer_keeper *keeper;          /* NULL: nobody has a seat */
     size_t         followers;                  /* peers that follow the log */
 };
@@ -56,11 +56,20 @@ struct peer {
     int64_t            exp_s;                  /* when its token ends */
     struct seat       *seat;                   /* seats.c's; NULL: none */
     struct arrival    *arrival;                /* arrival.c's, until it is let in */
-    bool               follows_log;            /* it came back, so it is owed every line of the log
+    bool               follows_log : 1;        /* it came back, so it is owed every line of the log
                                                   that its rooms get, whatever a snapshot showed */
+    bool               is_traced   : 1;        /* it has a struct tracer */
     struct list        waits;
     struct list        in_expiry;
-    struct list        in_tracers;
+};
+
+/* Every socket has one, and all that a gateway keeps of an idle connection has to fit into
+ * 1 KiB (tests/bench/idle.mjs): what few need stands elsewhere, as a tracer does. */
+_Static_assert(sizeof(struct peer) <= 136, "an idle connection must stay small");
+
+struct tracer {                                /* a peer that asked for traces (journey.h) */
+    struct list  in;
+    struct peer *peer;
 };
 
 void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics);
@@ -74,6 +83,9 @@ struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user
 
 /* Its waits end without a word. Leave rooms and give user and org back before. */
 void peer_free(struct peer *p);
+
+/* It wants to be told of traces. Once. */
+void peer_trace(struct peer *p);
 
 /* The access rule (SPEC A2). */
 bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, bool is_private);
