@@ -17,6 +17,7 @@
 #include "gateway/orgs.h"
 #include "gateway/origins.h"
 #include "gateway/peer.h"
+#include "gateway/presence_link.h"
 #include "gateway/socketio/socketio.h"
 #include "gateway/source.h"
 #include "gateway/topics.h"
@@ -50,6 +51,7 @@ struct app {
     struct boards         boards;
     struct peers          peers;
     struct arrivals       arrivals;
+    struct presence_link  presence;
     struct users          users;
     struct addresses      addresses;
     struct expiry         expiry;

@@ -41,6 +41,12 @@ uint64_t lines_key(struct slice json, struct slice task, bool is_mine)
     return 0;
 }
 
+/* No row's (the mark is not set), no count's (they are 1 and 2), and never 0. */
+uint64_t lines_presence_key(struct slice task)
+{
+    return (hash(task) & ~KEY_ROW_MARK) | (KEY_ROW_MARK >> 1);
+}
+
 void lines_say(struct lines *f, struct slice room, const struct line *line)
 {
     size_t              members = sio_room_size(f->ns, room);
@@ -93,7 +99,7 @@ static void evict(struct sio_socket *s, void *arg)
         return;
     peer_left(p, e->routing->task);
     peer_emit_message(p, e->message);
-    sio_leave(s, e->room);
+    peer_room_leave(p, e->room, e->routing->task);
 }
 
 static void evict_from(struct lines *f, struct eviction *e, const struct line *line)

@@ -43,4 +43,7 @@ void lines_evict(struct lines *f, const struct routing *r);
  * row of a task, and the newest counts of a scope. Pure. */
 uint64_t lines_key(struct slice json, struct slice task, bool is_mine);
 
+/* The same for who looks at a task. */
+uint64_t lines_presence_key(struct slice task);
+
 #endif

@@ -28,7 +28,7 @@
 
 #define TICK_MS       50
 #define KEY_MAX       (ORG_NAME_MAX + 32)
-#define LISTENERS_MAX 4                        /* our own control channel, and everybody's */
+#define LISTENERS_MAX 4                        /* our own channels, and everybody's */
 
 /* A format of keys.h with one %s, filled in. */
 #define key_of(o, format, out) snprintf((out), KEY_MAX, format, (o)->name)
@@ -341,10 +341,13 @@ static void on_message(struct link *l, struct slice channel, struct slice messag
 
 static void on_subscribed(struct link *l, struct slice channel, void *arg)
 {
-    struct org *o = org_of_channel(arg, channel);
+    const struct listener *listener = listener_of_channel(arg, channel);
+    struct org            *o = listener == NULL ? org_of_channel(arg, channel) : NULL;
 
     (void)l;
-    if (o != NULL && listener_of_channel(arg, channel) == NULL) {
+    if (listener != NULL)
+        listener->cb((struct slice){ NULL, 0 }, listener->arg);
+    if (o != NULL) {
         feed_subscribed(&o->feed);
         moved(o);
     }

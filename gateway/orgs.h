@@ -54,7 +54,8 @@ uint64_t orgs_canary_ms(const struct orgs *orgs);
 size_t orgs_report(struct orgs *orgs, size_t max, struct buf *out);
 
 /* Hear a channel that is no org's, for as long as `orgs` lives. A few of them. Messages that are
- * published while the subscriber is down are missed. */
+ * published while the subscriber is down are missed: each time that it hears (again), cb is
+ * called with no message (data NULL). */
 typedef void orgs_news_cb(struct slice message, void *arg);
 void orgs_listen(struct orgs *orgs, struct slice channel, orgs_news_cb *cb, void *arg);
 

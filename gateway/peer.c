@@ -63,6 +63,28 @@ bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, 
     return !is_private && slice_eq(org, user_org(p->user));
 }
 
+/* --- rooms of tasks --- */
+
+/* Whether it was in there already is seen by the number of its rooms: no second search. */
+int peer_room_enter(struct peer *p, struct slice room, struct slice task)
+{
+    size_t before = sio_room_count(p->socket);
+    int    err = sio_join(p->socket, room);
+
+    if (p->all->watch != NULL && sio_room_count(p->socket) > before)
+        p->all->watch->entered(p, task, p->all->watch_arg);
+    return err;
+}
+
+void peer_room_leave(struct peer *p, struct slice room, struct slice task)
+{
+    size_t before = sio_room_count(p->socket);
+
+    sio_leave(p->socket, room);
+    if (p->all->watch != NULL && sio_room_count(p->socket) < before)
+        p->all->watch->left(p, task, p->all->watch_arg);
+}
+
 /* --- the keeper --- */
 
 uint64_t peer_expect(struct peer *p, struct slice task)

@@ -37,6 +37,12 @@ struct peer_keeper {
     void     (*left)(struct peer *p, struct slice task);
 };
 
+/* Who watches people come into the rooms of tasks, and go (presence_link.c). */
+struct peer_watch {
+    void (*entered)(const struct peer *p, struct slice task, void *arg);
+    void (*left)(const struct peer *p, struct slice task, void *arg);
+};
+
 /* What peers share. */
 struct peers {
     uv_loop_t     *loop;
@@ -45,6 +51,8 @@ struct peers {
     struct list    waits;                      /* those with a deadline, in its order */
     struct list    tracers;                    /* struct tracer */
     const struct peer_keeper *keeper;          /* NULL: nobody has a seat */
+    const struct peer_watch  *watch;           /* NULL: nobody watches */
+    void          *watch_arg;
     size_t         followers;                  /* peers that follow the log */
 };
 
@@ -89,6 +97,11 @@ void peer_trace(struct peer *p);
 
 /* The access rule (SPEC A2). */
 bool peer_may_see(const struct peer *p, struct slice org, struct slice creator, bool is_private);
+
+/* Into the room of a task, and out of it; the watch is told where that changes anything. As
+ * sio_join and sio_leave. */
+int  peer_room_enter(struct peer *p, struct slice room, struct slice task);
+void peer_room_leave(struct peer *p, struct slice room, struct slice task);
 
 /* What keeper's members say, for any peer: without a seat nothing is to be waited for, and
  * nothing has a number. */

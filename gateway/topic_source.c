@@ -168,7 +168,7 @@ static void waiter_serve(struct topic *t, struct wait *w, const struct view *v)
     }
     if (!wait_may_be_served(w))
         return;
-    if (sio_join(p->socket, room_of(t, p, room)) != 0) {
+    if (peer_room_enter(p, room_of(t, p, room), slice_of(t->id)) != 0) {
         wait_end(w, ERROR_ROOM_LIMIT);
         return;
     }

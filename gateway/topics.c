@@ -173,8 +173,8 @@ void topics_leave(struct topics *ts, struct peer *p, struct slice task)
     char          room[ROOM_MAX];
 
     peer_forget(p, task);
-    sio_leave(p->socket, room_task(room, task));
-    sio_leave(p->socket, room_away(room, task));
+    peer_room_leave(p, room_task(room, task), task);
+    peer_room_leave(p, room_away(room, task), task);
     peer_left(p, task);
     if (t != NULL)
         topic_look(t);
@@ -218,7 +218,7 @@ int topic_hold_enter(struct topic_hold *h, struct peer *p)
         return h->err != 0 ? h->err : ERR_STALE;
     if (!topic_may_see(t, p) || !topic_is_own(t, p))
         return ERR_NOT_FOUND;
-    return sio_join(p->socket, room_task(room, slice_of(t->id)));
+    return peer_room_enter(p, room_task(room, slice_of(t->id)), slice_of(t->id));
 }
 
 void topic_hold_release(struct topic_hold *h)

@@ -20,6 +20,7 @@ struct user {
     uint64_t       tokens;                     /* thousandths of a join */
     uint64_t       filled_ms;
     UT_hash_handle hh;
+    char          *name;
     size_t         org_len;
     char           key[];                      /* "<org>/<sub>" */
 };
@@ -32,6 +33,7 @@ void users_init(struct users *u, uint32_t joins_per_second)
 static void user_free(struct users *u, struct user *who)
 {
     HASH_DEL(u->table, who);
+    free(who->name);
     free(who);
 }
 
@@ -61,6 +63,10 @@ struct user *users_enter(struct users *u, const struct claims *claims, uint64_t 
         who->filled_ms = now_ms;
         HASH_ADD_KEYPTR(hh, u->table, who->key, (size_t)len, who);
     }
+    if (who->name == NULL || strcmp(who->name, claims->name) != 0) {
+        free(who->name);
+        who->name = mem_strdup(claims->name);
+    }
     if (who->sockets++ == 0)
         u->online++;
     return who;
@@ -81,6 +87,11 @@ struct slice user_org(const struct user *who)
 struct slice user_sub(const struct user *who)
 {
     return slice_of(who->key + who->org_len + 1);
+}
+
+struct slice user_name(const struct user *who)
+{
+    return slice_of(who->name);
 }
 
 static void fill(const struct users *u, struct user *who, uint64_t now_ms)

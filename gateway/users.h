@@ -31,6 +31,9 @@ void         users_leave(struct users *u, struct user *who);
 struct slice user_org(const struct user *who);
 struct slice user_sub(const struct user *who);
 
+/* As the newest of their tokens here has it. */
+struct slice user_name(const struct user *who);
+
 /* Take one join from the bucket (as big as one second's worth). */
 bool users_may_join(const struct users *u, struct user *who, uint64_t now_ms);
 

@@ -61,4 +61,17 @@
  * taken over elsewhere. */
 #define KEY_GATEWAY_FORMAT      "tasks:gateway:%s"
 
+/* Who looks at a task (internal.md, "Presence"). Hash with TTL, of a task: gateway -> its report.
+ * Renewed when a gateway reports, every half minute at least. */
+#define KEY_PRESENCE_FORMAT     "tasks:presence:%s"
+#define PRESENCE_TTL_S          90
+
+/* Sorted set with TTL: gateway -> when it was last heard of, in ms. Younger than so many ms means
+ * that its reports hold; older entries are taken out. */
+#define KEY_PRESENCE            "tasks:presence"
+#define PRESENCE_LIVE_MS        6000
+
+/* Pub/sub channel: reports for one gateway. */
+#define KEY_PRESENCE_NEWS_FORMAT "tasks:presence-news:%s"
+
 #endif

@@ -255,11 +255,16 @@ ${servers.join("\n")}
     return this.redisCall("XADD", "tasks:ingest", "*", "event", this.event(type, taskId, data, extra));
   }
 
-  /** A person with a stock client; every event is kept in `log` as {name, args}. */
+  /** A person with a stock client; every event is kept in `log` as {name, args}, but for
+   *  task:presence, which comes whenever it likes: those are kept in `presence`. */
   async connect({ token = this.token(), base = this.url, transports = ["websocket"], ...options } = {}) {
     const socket = io(base, { auth: { token }, transports, forceNew: true, reconnectionDelay: 100, reconnectionDelayMax: 500, ...options });
     socket.log = [];
-    socket.onAny((name, ...args) => socket.log.push({ name, args, payload: args[0] }));
+    socket.presence = [];
+    socket.onAny((name, ...args) => {
+      if (name === "task:presence") socket.presence.push(args[0]);
+      else socket.log.push({ name, args, payload: args[0] });
+    });
     this.clients.push(socket);
     await new Promise((done, fail) => {
       socket.once("connect", done);

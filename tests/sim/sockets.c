@@ -272,6 +272,11 @@ bool sio_is_member(const struct sio_socket *s, struct slice room)
     return false;
 }
 
+size_t sio_room_count(const struct sio_socket *s)
+{
+    return s->room_count;
+}
+
 int sio_join(struct sio_socket *s, struct slice room)
 {
     struct sio_room *r;
