@@ -8,6 +8,11 @@
 #include "common/buf.h"
 #include "common/jwt.h"
 
+/* How a gateway signs what it passes on to taskd (RFC 9110 §7.6.3): role admin sees every org on
+ * taskd's own port alone, and a Via with this name says that this is another way (SPEC A2). */
+#define GATEWAY_NAME "taskwire-gateway"
+#define GATEWAY_VIA  "1.1 " GATEWAY_NAME
+
 struct service_keys {
     struct jwt_key *user;                      /* checks people's tokens */
     struct jwt_key *cluster;                   /* opens /internal */

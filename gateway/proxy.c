@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/service_keys.h"
 #include "gateway/forwarded.h"
 #include "gateway/problem.h"
 
@@ -116,7 +117,7 @@ static size_t headers_there(struct http_request *r, struct buf *forwarded,
     const struct http_header *in = http_request_headers(r, &count);
     struct slice              connection = http_request_header(r, "Connection");
 
-    for (size_t i = 0; i < count && n < HEADERS_MAX - 1; i++) {
+    for (size_t i = 0; i < count && n < HEADERS_MAX - 2; i++) {
         if (is_hop_by_hop(in[i].name, connection) || slice_is_nocase(in[i].name, "host") ||
             slice_is_nocase(in[i].name, "content-length") ||
             slice_is_nocase(in[i].name, "x-forwarded-for"))
@@ -124,9 +125,9 @@ static size_t headers_there(struct http_request *r, struct buf *forwarded,
         out[n++] = in[i];
     }
     forwarded_append(r, forwarded);
-    out[n].name = SLICE(FORWARDED_HEADER);
-    out[n].value = buf_peek(forwarded);
-    return n + 1;
+    out[n++] = (struct http_header){ SLICE(FORWARDED_HEADER), buf_peek(forwarded) };
+    out[n++] = (struct http_header){ SLICE("Via"), SLICE(GATEWAY_VIA) };
+    return n;
 }
 
 /* --- and back --- */

@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/service_keys.h"
 #include "proto/problem.h"
 #include "taskd/api_call.h"
 #include "taskd/webhook.h"
@@ -130,6 +131,22 @@ static enum error_code authenticate(const struct api *a, const struct route *rou
         return ERROR_REVOKED;
     }
     return route->auth == ROUTE_ADMIN && !out->is_admin ? ERROR_FORBIDDEN : ERROR_COUNT;
+}
+
+/* Did a gateway pass it on? Every gateway names itself in a Via of its own (RFC 9110 §7.6.3), which
+ * no client can take out again; whoever names one without need only gives up a right. */
+static bool came_through_gateway(const struct http_request *r)
+{
+    size_t                    count;
+    const struct http_header *headers = http_request_headers(r, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is_nocase(headers[i].name, "Via") &&
+            memmem(headers[i].value.data, headers[i].value.len, GATEWAY_NAME,
+                   sizeof(GATEWAY_NAME) - 1) != NULL)
+            return true;
+    }
+    return false;
 }
 
 /* --- what was sent --- */
@@ -256,6 +273,7 @@ static void on_request(struct http_request *r, void *arg)
     if (c->route != NULL)
         problem = authenticate(a, c->route, r, &c->claims);
     if (c->route != NULL && problem == ERROR_COUNT) {
+        c->sees_all = c->claims.is_admin && !came_through_gateway(r);
         call_begin(c);
     } else {
         if (c->route == NULL)

@@ -42,6 +42,7 @@ struct call {
     struct http_request *request;
     const struct route  *route;
     struct claims        claims;               /* of USER, ADMIN and CLUSTER routes */
+    bool                 sees_all;             /* an admin on taskd's own port (SPEC A2) */
     char                 params[CALL_PARAMS_MAX][CALL_PARAM_SIZE];
     json_t              *body;                 /* of ROUTE_BODY routes: an object */
 
@@ -55,7 +56,7 @@ struct call {
     struct buf           text;
     struct task          task;
     struct store_query   query;
-    char                *texts[4];             /* freed with the call; what `query` points to */
+    char                *texts[5];             /* freed with the call; what `query` points to */
     enum error_code      problem;
     struct position      at;
     size_t               index, pending;
@@ -110,6 +111,12 @@ void call_run_keyed(struct call *c);
 void call_keep(struct call *c, int status, const char *content_type);
 
 /* --- small things for handlers --- */
+
+/* SPEC A2: may they see the task? Where not, it is answered as one that is not there. */
+static inline bool call_may_see(const struct call *c, const struct task *t)
+{
+    return c->sees_all || task_is_visible(t, c->claims.sub, c->claims.org);
+}
 
 /* Keep a text until the call is over; returns the copy. */
 char *call_text(struct call *c, size_t slot, const char *text);

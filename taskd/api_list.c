@@ -2,7 +2,10 @@
  *
  * A list is paged by (time, id), which new tasks do not shift. Its counts come from the
  * sequencer, so that their `rev` can be compared with what the dashboard hears live; while
- * Redis is away they are counted in the store and say rev 0, which is older than anything. */
+ * Redis is away they are counted in the store and say rev 0, which is older than anything.
+ *
+ * An admin on taskd's own port sees every org: all of them, or the one named by `org`, whose counts
+ * the answer then says; the counts of all would be a number that nobody keeps. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +18,15 @@
 #define EVENTS_LIMIT_MAX  200
 #define WORDS_CHARS_MAX   200
 
-enum { SLOT_STATUS, SLOT_CREATOR, SLOT_OTHER };   /* of c->texts; numbers are read through 3 */
+enum { SLOT_STATUS, SLOT_CREATOR, SLOT_OTHER, SLOT_NUMBER, SLOT_ORG };   /* of c->texts */
 
 /* --- the list --- */
+
+/* Whose counts go with the list. */
+static const char *counted_org(const struct call *c)
+{
+    return c->query.org != NULL ? c->query.org : c->claims.org;
+}
 
 static void put_both_counts(struct call *c, const struct publisher_counts *n)
 {
@@ -49,7 +58,7 @@ static void on_store_counts(int err, const struct store_counts *s, void *arg)
 
 static void count_in_store(struct call *c)
 {
-    int err = store_counts(c->parts->store, c->claims.org, on_store_counts, c);
+    int err = store_counts(c->parts->store, counted_org(c), on_store_counts, c);
 
     if (err != 0)
         call_failed(c, err);
@@ -90,7 +99,7 @@ static void on_listed(int err, const struct task *tasks, size_t count, bool has_
         json_put_text(c->answer, "nextCursor", cursor);
         free(cursor);
     }
-    if (publisher_counts(c->parts->publisher, c->claims.org, c->claims.sub, on_counts, c) != 0)
+    if (publisher_counts(c->parts->publisher, counted_org(c), c->claims.sub, on_counts, c) != 0)
         count_in_store(c);
 }
 
@@ -123,8 +132,10 @@ static bool read_creator(struct call *c, bool *out_is_empty)
         return false;
     *out_is_empty = mine == 1 && c->query.creator != NULL &&
                     strcmp(c->query.creator, c->claims.sub) != 0;
-    if (mine == 1)
+    if (mine == 1) {
         c->query.creator = c->claims.sub;
+        c->query.org = c->claims.org;          /* who has this name elsewhere is somebody else */
+    }
     return true;
 }
 
@@ -165,16 +176,38 @@ static bool read_order(struct call *c, char cursor_id[TASK_ID_LEN + 1])
     return cursor_read(text, c->query.sort, &c->query.after_time, cursor_id) == 0;
 }
 
+/* Whose tasks? ERROR_COUNT, or what is wrong. */
+static enum error_code read_org(struct call *c)
+{
+    const char *org;
+
+    if (!call_query(c, "org", SLOT_ORG, &org) || (org != NULL && !org_is_sound(org)))
+        return ERROR_INVALID;
+    if (c->sees_all) {
+        c->query.org = org;
+        c->query.scope = STORE_SCOPE_ALL;
+        return ERROR_COUNT;
+    }
+    return org == NULL || strcmp(org, c->claims.org) == 0 ? ERROR_COUNT : ERROR_FORBIDDEN;
+}
+
 void on_task_list(struct call *c)
 {
-    char cursor_id[TASK_ID_LEN + 1];
-    bool is_empty = false;
-    int  err;
+    char            cursor_id[TASK_ID_LEN + 1];
+    bool            is_empty = false;
+    enum error_code problem;
+    int             err;
 
     c->query = (struct store_query){ .org = c->claims.org, .sub = c->claims.sub,
                                      .scope = STORE_SCOPE_VISIBLE, .status = -1, .active = -1 };
-    if (!read_status(c) || !read_creator(c, &is_empty) || !read_bool(c, "active", &c->query.active) ||
-        !read_order(c, cursor_id) || !call_query(c, "q", SLOT_OTHER, &c->query.words) ||
+    problem = read_org(c);
+    if (problem == ERROR_FORBIDDEN) {
+        call_problem(c, problem, "Another org's tasks are an admin's to see, on taskd's own port");
+        return;
+    }
+    if (problem != ERROR_COUNT || !read_status(c) || !read_creator(c, &is_empty) ||
+        !read_bool(c, "active", &c->query.active) || !read_order(c, cursor_id) ||
+        !call_query(c, "q", SLOT_OTHER, &c->query.words) ||
         (c->query.words != NULL && utf8_length(slice_of(c->query.words)) > WORDS_CHARS_MAX)) {
         call_problem(c, ERROR_INVALID, "A query parameter is not one of its values");
         return;
@@ -233,7 +266,7 @@ static void on_events_task(int err, const struct task *task, void *arg)
         call_failed(c, err);
         return;
     }
-    if (!task_is_visible(task, c->claims.sub, c->claims.org)) {
+    if (!call_may_see(c, task)) {
         call_problem(c, ERROR_NOT_FOUND, NULL);
         return;
     }

@@ -142,7 +142,7 @@ static void on_got(int err, const struct task *task, void *arg)
         call_failed(c, err);
         return;
     }
-    if (!task_is_visible(task, c->claims.sub, c->claims.org)) {
+    if (!call_may_see(c, task)) {
         call_problem(c, ERROR_NOT_FOUND, NULL);
         return;
     }
@@ -248,7 +248,8 @@ static enum error_code read_if_match(const struct call *c, bool is_required, int
 
 static void act_on(struct call *c, enum input input, enum shape shape, bool needs_if_match)
 {
-    struct act      a = { .task_id = c->params[0], .org = c->claims.org, .sub = c->claims.sub };
+    struct act      a = { .task_id = c->params[0], .org = c->claims.org, .sub = c->claims.sub,
+                          .sees_all = c->sees_all };
     char            trace[TRACE_SIZE];
     enum error_code problem;
     json_t         *data;

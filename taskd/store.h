@@ -116,12 +116,16 @@ int store_counts(struct store *s, const char *org, store_counts_cb *cb, void *ar
 /* --- reading --- */
 
 enum store_sort { STORE_BY_CREATED, STORE_BY_UPDATED };          /* newest first */
-enum store_scope { STORE_SCOPE_VISIBLE, STORE_SCOPE_ORG, STORE_SCOPE_PRIVATE };
+enum store_scope {
+    STORE_SCOPE_VISIBLE,                       /* the org's open ones and one's own private ones */
+    STORE_SCOPE_ORG, STORE_SCOPE_PRIVATE,      /* either */
+    STORE_SCOPE_ALL                            /* anybody's, for operators: no index is just this */
+};
 
 struct store_query {
-    const char     *org;
+    const char     *org;                       /* NULL, with SCOPE_ALL alone: every org */
     const char     *sub;                       /* who asks */
-    enum store_scope scope;                    /* the org's open ones and own private ones, or either */
+    enum store_scope scope;
     int             status;                    /* enum status, or -1: any */
     const char     *creator;                   /* a sub; NULL: any */
     int             active;                    /* 1 active, 0 not active, -1 any */

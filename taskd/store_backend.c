@@ -136,6 +136,8 @@ size_t store_query_scopes(const struct store_query *q, char out[2][STORE_SCOPE_S
 {
     size_t n = 0;
 
+    if (q->scope == STORE_SCOPE_ALL)
+        return 0;
     if (q->scope != STORE_SCOPE_PRIVATE)
         store_scope(out[n++], q->org, NULL);
     if (q->scope != STORE_SCOPE_ORG && q->sub != NULL)

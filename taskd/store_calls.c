@@ -109,7 +109,9 @@ int store_counts(struct store *s, const char *org, store_counts_cb *cb, void *ar
 
 static bool query_is_valid(const struct store_query *q)
 {
-    if (store_check_name(q->org) != 0 || (q->sub != NULL && store_check_name(q->sub) != 0))
+    if (q->org == NULL ? q->scope != STORE_SCOPE_ALL : store_check_name(q->org) != 0)
+        return false;
+    if (q->sub != NULL && store_check_name(q->sub) != 0)
         return false;
     if (q->status >= STATUS_COUNT || (q->creator != NULL && store_check_text(q->creator) != 0))
         return false;

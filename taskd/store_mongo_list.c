@@ -8,7 +8,9 @@
  * at each task is quick where many match and endless where few do; the index over words is quick
  * for few and sorts all that it finds. So the newest WALK_MAX are walked first. That fills the
  * page of a common word, and says of all others how rare they are.
- */
+ *
+ * An operator's list of anybody's tasks is whatever the planner makes of it: an index for the
+ * little that it is asked would cost every transition a write. */
 #include <stdio.h>
 #include <string.h>
 
@@ -61,11 +63,19 @@ static void append_cursor(bson_t *filter, const struct store_query *q, int64_t o
     bson_destroy(either);
 }
 
+/* Of every scope: whoever's it is, one range of all. */
+static bool is_for_all(const struct store_query *q)
+{
+    return q->scope == STORE_SCOPE_ALL;
+}
+
 static void append_filters(bson_t *filter, const struct store_query *q, bool is_private,
                            int64_t oldest)
 {
-    BSON_APPEND_UTF8(filter, "orgId", q->org);
-    BSON_APPEND_BOOL(filter, "isPrivate", is_private);
+    if (q->org != NULL)
+        BSON_APPEND_UTF8(filter, "orgId", q->org);
+    if (!is_for_all(q))
+        BSON_APPEND_BOOL(filter, "isPrivate", is_private);
     if (q->status >= 0)
         BSON_APPEND_UTF8(filter, "status", status_wire((enum status)q->status));
     if (q->active >= 0)
@@ -160,7 +170,8 @@ static int find_range(struct page *p, bool is_private, enum way way, int64_t old
     append_words(&filter, &p->words);
     append_sort(&opts, "sort", p->q);
     append_projection(&opts, "projection");
-    append_hint(&opts, p->q, is_private, way == BY_WORDS);
+    if (!is_for_all(p->q))
+        append_hint(&opts, p->q, is_private, way == BY_WORDS);
     BSON_APPEND_INT64(&opts, "limit", (int64_t)p->q->limit + 1);
     BSON_APPEND_INT64(&opts, "maxTimeMS", MG_READ_TIME_MS);
     err = mg_walk(&p->try, &w);
@@ -203,7 +214,7 @@ static int read_scope(struct page *p, bool is_private, struct store_page *out)
     size_t  found;
     int     err;
 
-    if (p->words.count == 0)
+    if (p->words.count == 0 || is_for_all(p->q))
         return find_range(p, is_private, BY_PAGE, 0, out);
     err = find_depth(p, is_private, &oldest);
     if (err == 0)
@@ -244,7 +255,7 @@ int mg_list(struct store_session *s, const struct store_query *q, struct store_p
 {
     struct page p = { .q = q };
     /* Another's name as the creator: none of one's own private tasks is theirs. */
-    bool wants_own = q->scope != STORE_SCOPE_ORG && q->sub != NULL
+    bool wants_own = q->scope != STORE_SCOPE_ORG && !is_for_all(q) && q->sub != NULL
         && (q->creator == NULL || strcmp(q->creator, q->sub) == 0);
     int err = 0;
 

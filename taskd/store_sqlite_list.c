@@ -8,7 +8,10 @@
  * A question for words walks the same way at first and looks at each task's words. Where many
  * tasks match, the page is full soon; after WALK_MAX rows it is not, the words are rare (or all
  * old), and the index over words knows their few tasks, which are then sorted. Either way
- * alone has a bad case: the walk for rare words, the index for common ones. */
+ * alone has a bad case: the walk for rare words, the index for common ones.
+ *
+ * An operator's list of anybody's tasks is sorted, too, out of all rows: an index for the little
+ * that it is asked would cost every transition a write. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +44,7 @@ static const char *index_name(const struct store_query *q)
         : q->active >= 0 ? "active" : "scope";
 }
 
-/* ?1 and ?2 scopes, ?3 status, ?4 creator, ?5 active, ?6 time, ?7 id, ?8 words */
+/* ?1 and ?2 scopes (or ?1 an org), ?3 status, ?4 creator, ?5 active, ?6 time, ?7 id, ?8 words */
 static void append_filters(struct buf *sql, const struct store_query *q)
 {
     if (q->status >= 0)
@@ -77,12 +80,24 @@ static size_t page_slot(const struct walk *w)
         | (size_t)(q->after_id != NULL) << 4 | (w->scope_count - 1) << 5;
 }
 
-static void words_sql(struct buf *sql, const struct walk *w)
+static bool is_for_all(const struct walk *w)
+{
+    return w->q->scope == STORE_SCOPE_ALL;
+}
+
+/* Find first, then sort. */
+static void sorted_sql(struct buf *sql, const struct walk *w)
 {
     const char *time = time_column(w->q);
 
-    buf_printf(sql, "SELECT t.n, t.%s AS at, t.id FROM search CROSS JOIN tasks t "
-                    "ON t.n = search.rowid WHERE search MATCH ?8 AND scope IN (?1, ?2)", time);
+    buf_printf(sql, "SELECT t.n, t.%s AS at, t.id FROM %s WHERE %s", time,
+               w->words.count == 0 ? "tasks t"
+                                   : "search CROSS JOIN tasks t ON t.n = search.rowid",
+               w->words.count == 0 ? "true" : "search MATCH ?8");
+    if (!is_for_all(w))
+        buf_append_text(sql, " AND scope IN (?1, ?2)");
+    else if (w->q->org != NULL)
+        buf_append_text(sql, " AND org = ?1");
     append_filters(sql, w->q);
     buf_append_text(sql, " ORDER BY at DESC, t.id DESC LIMIT ?9");
 }
@@ -102,8 +117,8 @@ static void bind_query(sqlite3_stmt *stmt, const struct walk *w)
 {
     const struct store_query *q = w->q;
 
-    bind_named(stmt, "?1", w->scopes[0], 0);
-    bind_named(stmt, "?2", w->scopes[w->scope_count - 1], 0);
+    bind_named(stmt, "?1", is_for_all(w) ? q->org : w->scopes[0], 0);
+    bind_named(stmt, "?2", is_for_all(w) ? NULL : w->scopes[w->scope_count - 1], 0);
     bind_named(stmt, "?3", q->status >= 0 ? status_wire((enum status)q->status) : NULL, 0);
     bind_named(stmt, "?4", q->creator, 0);
     bind_named(stmt, "?5", NULL, q->active);
@@ -186,12 +201,13 @@ static void match_text(struct buf *out, const struct walk *w)
         sq_scope_word(word, w->scopes[i]);
         buf_printf(out, "%s\"%s\"", i == 0 ? "(" : " OR ", word);
     }
-    buf_append_char(out, ')');
+    if (w->scope_count > 0)
+        buf_append_char(out, ')');
     for (size_t i = 0; i < w->words.count; i++)
-        buf_printf(out, " AND \"%s\" *", w->words.items[i]);
+        buf_printf(out, "%s\"%s\" *", out->len > 0 ? " AND " : "", w->words.items[i]);
 }
 
-static int search_words(struct walk *w)
+static int find_and_sort(struct walk *w)
 {
     sqlite3_stmt *stmt = NULL;
     struct buf sql, match;
@@ -200,7 +216,7 @@ static int search_words(struct walk *w)
     w->found_count = 0;
     buf_init(&sql, 4096);
     buf_init(&match, 4096);
-    words_sql(&sql, w);
+    sorted_sql(&sql, w);
     match_text(&match, w);
     if (sq_prepare(w->s, &stmt, sql.data) == NULL) {
         found = ERR_STORE;
@@ -246,15 +262,15 @@ int sq_list(struct store_session *s, const struct store_query *q, struct store_p
     int  err;
 
     w.scope_count = store_query_scopes(q, w.scopes);
-    if (w.scope_count == 0)
+    if (w.scope_count == 0 && !is_for_all(&w))
         return 0;                              /* nobody asks for nobody's private tasks */
     words_of_query(&w.words, q->words != NULL ? q->words : "");
     w.found = mem_alloc((q->limit + 1) * sizeof(*w.found));
     err = sq_begin_read(s, &is_ours);
     if (err == 0)
-        err = walk_index(&w);
+        err = is_for_all(&w) ? 1 : walk_index(&w);
     if (err == 1)
-        err = search_words(&w);
+        err = find_and_sort(&w);
     if (err == 0)
         err = load_page(&w, out);
     sq_end_read(s, is_ours);

@@ -37,6 +37,7 @@ static const char CANNOT_STORE[] = "The store cannot take this";
 struct job {
     struct list        node;
     char              *task_id, *actor, *actor_name, *key, *trace, *org, *sub;
+    bool               sees_all;
     struct input_event input;                  /* its texts are the copies above */
     json_t            *data;
     int64_t            expected_seq;
@@ -121,6 +122,7 @@ static struct job *job_new(const struct act *a, act_cb *cb, void *arg)
     j->trace = mem_strdup(a->input.trace);
     j->org = mem_strdup(a->org);
     j->sub = mem_strdup(a->sub);
+    j->sees_all = a->sees_all;
     j->data = json_incref((json_t *)a->input.data);
     j->input = a->input;
     j->input.actor = j->actor;
@@ -373,7 +375,7 @@ static bool job_step(struct line *l, struct job *j)
         job_done(l, j, ACT_AWAY, NULL);
         return true;
     }
-    if (j->sub != NULL && !task_is_visible(&l->known, j->sub, j->org)) {
+    if (j->sub != NULL && !j->sees_all && !task_is_visible(&l->known, j->sub, j->org)) {
         job_done(l, j, ACT_HIDDEN, NULL);
         return true;
     }

@@ -35,6 +35,7 @@ struct act {
     struct input_event input;                  /* data: a reference is taken; texts are copied */
     int64_t            expected_seq;           /* If-Match; 0: any */
     const char        *org, *sub;              /* of a person, for access; NULL: a service */
+    bool               sees_all;               /* an operator: every org's, whoever's */
 };
 
 /* cb runs once, later; `task` is as it is now (NULL for NOT_FOUND, AWAY), lent. */

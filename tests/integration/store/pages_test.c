@@ -52,13 +52,18 @@ static int64_t time_of(const struct task *t, enum store_sort sort)
     return sort == STORE_BY_UPDATED ? t->updated_at : t->created_at;
 }
 
-static bool model_has(const struct store_query *q, const struct task *t)
+static bool model_sees(const struct store_query *q, const struct task *t)
 {
     bool own = q->sub != NULL && strcmp(t->created_by, q->sub) == 0;
 
-    if (strcmp(t->org, q->org) != 0 || (t->is_private && !own)
-        || (t->is_private && q->scope == STORE_SCOPE_ORG)
-        || (!t->is_private && q->scope == STORE_SCOPE_PRIVATE))
+    if (q->scope == STORE_SCOPE_ALL)
+        return true;
+    return t->is_private ? own && q->scope != STORE_SCOPE_ORG : q->scope != STORE_SCOPE_PRIVATE;
+}
+
+static bool model_has(const struct store_query *q, const struct task *t)
+{
+    if (strcmp(t->org, q->org) != 0 || !model_sees(q, t))
         return false;
     if (q->status >= 0 && (int)t->status != q->status)
         return false;
@@ -126,6 +131,39 @@ static void everyone_sees_the_orgs_and_their_own(void **state)
         compare(query((enum store_scope)scope, "nobody"));
         compare(query((enum store_scope)scope, NULL));
     }
+}
+
+static void an_operator_sees_everybodys(void **state)
+{
+    struct store_query q = query(STORE_SCOPE_ALL, "nobody");
+    struct answer a;
+    bool is_elsewhere = false;
+    (void)state;
+
+    for (int sort = STORE_BY_CREATED; sort <= STORE_BY_UPDATED; sort++)
+        for (int status = -1; status < STATUS_COUNT; status++)
+            for (int creator = -1; creator < 3; creator++) {
+                q.sort = (enum store_sort)sort;
+                q.status = status;
+                q.creator = creator < 0 ? NULL : SUBS[creator];
+                q.limit = 7;
+                compare(q);
+            }
+    q = query(STORE_SCOPE_ALL, NULL);
+    q.org = NULL;
+    q.limit = 1000;
+    assert_int_equal(do_list(&suite.bench, &a, &q), 0);
+    assert_true(a.count > TASKS);
+    for (size_t i = 0; i < a.count; i++)
+        is_elsewhere = is_elsewhere || strcmp(a.tasks[i].org, "pages") != 0;
+    assert_true(is_elsewhere);
+    answer_drop(&a);
+    q.words = "titl";
+    assert_int_equal(do_list(&suite.bench, &a, &q), 0);
+    assert_true(a.count >= TASKS);
+    answer_drop(&a);
+    q.scope = STORE_SCOPE_VISIBLE;
+    assert_int_equal(store_list(suite.bench.store, &q, NULL, NULL), ERR_INVALID);
 }
 
 static void every_filter_holds_in_both_orders(void **state)
@@ -414,6 +452,7 @@ int run_pages(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everyone_sees_the_orgs_and_their_own),
+        cmocka_unit_test(an_operator_sees_everybodys),
         cmocka_unit_test(every_filter_holds_in_both_orders),
         cmocka_unit_test(pages_of_any_size_make_the_same_list),
         cmocka_unit_test(another_org_sees_nothing),
