@@ -68,6 +68,8 @@ static void metrics_make(struct eio_metrics *to, struct metrics *m)
                                "Messages to clients, queued ones included");
     to->conflated = metrics_counter(m, "taskwire_engineio_messages_conflated_total", NULL,
                                     "Messages replaced by a newer one in a slow reader's queue");
+    to->deflated = metrics_counter(m, "taskwire_engineio_messages_deflated_total", NULL,
+                                   "Messages compressed, once each for all who get the same");
 }
 
 /* --- turns --- */

@@ -173,10 +173,16 @@ void session_turn(struct eio_session *s)
 
 static struct rcbuf *frame_for(const struct eio_session *s, struct eio_message *m)
 {
+    const struct rcbuf *known = m->deflated;
+    struct rcbuf       *frame;
+
     if (!websocket_deflates(s->ws))
         return m->frame;
-    return message_deflated(m, websocket_host_deflater(s->server->websockets),
-                            s->server->options.deflate_threshold_bytes);
+    frame = message_deflated(m, websocket_host_deflater(s->server->websockets),
+                             s->server->options.deflate_threshold_bytes);
+    if (m->deflated != known)
+        metric_inc(s->server->metrics.deflated);
+    return frame;
 }
 
 static int send_now(struct eio_session *s, struct eio_message *m)

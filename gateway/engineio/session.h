@@ -27,7 +27,7 @@ struct eio_metrics {
     struct metric *sessions[2];                /* by enum eio_transport */
     struct metric *opened[2];
     struct metric *closed[EIO_REASON_COUNT];
-    struct metric *refused, *upgraded, *received, *sent, *conflated;
+    struct metric *refused, *upgraded, *received, *sent, *conflated, *deflated;
 };
 
 struct eio_server {
