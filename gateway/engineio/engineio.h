@@ -133,6 +133,9 @@ struct eio_message *eio_message_new(struct slice data, bool is_binary, uint64_t 
 struct eio_message *eio_message_join(const struct slice *parts, size_t count, bool is_binary,
                                      uint64_t key);
 struct eio_message *eio_message_ref(struct eio_message *m);
+
+/* What a message of text says. Lent as long as it lives. */
+struct slice eio_message_text(const struct eio_message *m);
 void                eio_message_unref(struct eio_message *m);
 
 /* --- sessions --- */

@@ -43,6 +43,12 @@ struct eio_message *message_packet(struct slice text)
     return message_of(websocket_frame_join(text, NULL, 0, false), false, 0);
 }
 
+struct slice eio_message_text(const struct eio_message *m)
+{
+    assert(!m->is_binary);
+    return slice_from(websocket_frame_payload(m->frame), 1);   /* behind its "4" */
+}
+
 struct eio_message *eio_message_ref(struct eio_message *m)
 {
     assert(m->refs > 0 && m->refs < UINT32_MAX);

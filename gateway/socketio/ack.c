@@ -28,7 +28,7 @@ int sio_emit_with_ack(struct sio_socket *s, struct slice array, uint64_t timeout
     struct ack_wait *w;
     int err;
 
-    if (s->state != SOCKET_OPEN)
+    if (s->state != SOCKET_OPEN || client_is_receiver(s->client))
         return ERR_CLOSED;
     m = message_build(s->ns, SIO_EVENT, s->ns->next_ack, array, SLICE(""), 0, NULL, 0);
     err = sio_emit_message(s, m);
@@ -107,7 +107,7 @@ int sio_ack_binary(struct sio_socket *s, int64_t ack, struct slice array,
     struct sio_message *m;
     int err;
 
-    if (s->state != SOCKET_OPEN)
+    if (s->state != SOCKET_OPEN || client_is_receiver(s->client))
         return ERR_CLOSED;
     m = message_build(s->ns, type, ack, array, SLICE(""), 0, attachments, count);
     err = sio_emit_message(s, m);

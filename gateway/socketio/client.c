@@ -56,7 +56,10 @@ void client_close(struct client *c, enum sio_reason reason)
         fanout_catch_up(&s->ns->rooms, &s->member);
     c->is_closing = true;
     c->end_reason = (uint8_t)reason;
-    eio_session_close(c->session);
+    if (!client_is_receiver(c))
+        eio_session_close(c->session);
+    else if (c->sockets != NULL)
+        socket_end(c->sockets, reason);
 }
 
 static enum sio_reason reason_of(const struct client *c, enum eio_reason reason)

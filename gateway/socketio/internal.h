@@ -48,7 +48,7 @@ struct sio_socket {
 
 struct client {
     struct sio_server  *server;
-    struct eio_session *session;
+    struct eio_session *session;               /* NULL: a receiver's (receiver.c) */
     struct sio_socket  *sockets;               /* ASKING and OPEN ones */
     struct assembly    *assembly;              /* a binary packet not yet whole; or NULL */
     void               *data;
@@ -77,6 +77,9 @@ struct sio_message {
     struct sio_namespace *ns;
     void                (*done)(void *arg);    /* or NULL */
     void                 *done_arg;
+    struct rcbuf         *form;                /* sio_message_form; NULL until needed */
+    uint32_t              array_at, array_len; /* in the packet */
+    uint32_t              tail_len;            /* what stands behind it: the offset, quoted */
     struct eio_message   *parts[];             /* the packet, then its attachments */
 };
 
@@ -98,6 +101,7 @@ struct sio_server {
     struct deadlines      connects;            /* struct client */
     struct deadlines      acks;                /* struct ack_wait */
     struct list           early;               /* struct early, to be handed over */
+    struct list           receivers;           /* struct receiver */
     uv_timer_t            timer;               /* for the first of both */
     uv_idle_t             idle;                /* runs while there is work for the next turn */
     size_t                clients;
@@ -137,10 +141,19 @@ void client_hand_over(struct sio_socket *s, const struct sio_packet *p,
 struct sio_socket *socket_new(struct client *c, struct sio_namespace *n);
 /* Everything due, then these bytes as one text message. */
 int  socket_send_text(struct sio_socket *s, const struct slice *parts, size_t count);
-int  socket_send_parts(struct sio_socket *s, struct eio_message *const *parts, size_t count);
+int  socket_send_message(struct sio_socket *s, struct sio_message *m);    /* without what is due */
 void socket_end(struct sio_socket *s, enum sio_reason reason);  /* to server->ended, unless there */
 void socket_finish(struct sio_socket *s);                     /* last callbacks, and free */
 void sockets_finish_ended(struct sio_server *s, const struct client *only);  /* NULL: all */
+
+/* receiver.c */
+static inline bool client_is_receiver(const struct client *c)
+{
+    return c->session == NULL;
+}
+void receiver_take(struct sio_socket *s, struct sio_message *m);
+void receiver_gone(struct client *c);                         /* its socket has had its last callback */
+void receivers_close(struct sio_server *s);
 
 /* early.c */
 int  early_hold(struct sio_socket *s, const struct sio_packet *p,

@@ -11,6 +11,8 @@
 #include "common/buf.h"
 #include "common/mem.h"
 
+#define TAIL_QUOTES 4                          /* `,"` and `"]` around an offset */
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -50,6 +52,9 @@ struct sio_message *message_build(struct sio_namespace *n, enum sio_packet_type 
     m->ns = n;
     m->parts[m->count++] = eio_message_join(parts, 3, false, key);
     m->bytes = head.len + parts[1].len + tail.len;
+    m->array_at = (uint32_t)head.len;
+    m->array_len = (uint32_t)parts[1].len;
+    m->tail_len = (uint32_t)tail.len;
     for (size_t i = 0; i < count; i++) {
         m->parts[m->count++] = eio_message_new(attachments[i], true, 0);
         m->bytes += attachments[i].len;
@@ -98,5 +103,24 @@ void sio_message_unref(struct sio_message *m)
         m->done(m->done_arg);
     for (uint32_t i = 0; i < m->count; i++)
         eio_message_unref(m->parts[i]);
+    rcbuf_unref(m->form);
     free(m);
+}
+
+/* The packet is `2`, the namespace, the array up to its last bracket, and either that bracket or
+ * `,"<offset>"]`: an offset is plain text of ours, so nothing of it was escaped. */
+struct rcbuf *sio_message_form(struct sio_message *m, sio_form_fn *make)
+{
+    struct slice text, array, offset = { NULL, 0 };
+
+    if (m->form != NULL)
+        return m->form;
+    text = eio_message_text(m->parts[0]);
+    array = slice_make(text.data + m->array_at, m->array_len);
+    if (m->tail_len > TAIL_QUOTES)
+        offset = slice_make(array.data + array.len + 2, m->tail_len - TAIL_QUOTES);
+    else if (array.len > 0)
+        array.len--;                           /* arrays are passed on as they are, `]` last */
+    m->form = make(array, offset);
+    return m->form;
 }

@@ -86,9 +86,7 @@ void server_arm_timer(struct sio_server *s)
 
 static void fan_send(struct member *member, void *message)
 {
-    const struct sio_message *m = message;
-
-    socket_send_parts(container_of(member, struct sio_socket, member), m->parts, m->count);
+    socket_send_message(container_of(member, struct sio_socket, member), message);
 }
 
 static void fan_ref(void *message)
@@ -205,6 +203,7 @@ struct sio_server *sio_server_new(struct net *net, const struct sio_options *opt
     deadlines_init(&s->connects);
     deadlines_init(&s->acks);
     list_init(&s->early);
+    list_init(&s->receivers);
     buf_init(&s->scratch, SCRATCH_BYTES_MAX);
     buf_init(&s->name, SCRATCH_BYTES_MAX);
     err = uv_timer_init(net_loop(net), &s->timer);
@@ -274,7 +273,8 @@ void sio_server_close(struct sio_server *s, void (*on_closed)(void *arg), void *
     s->is_closing = true;
     s->on_closed = on_closed;
     s->on_closed_arg = arg;
-    s->clients++;                              /* ourselves, until engineio has been told */
+    s->clients++;                              /* ourselves, until all have been told */
+    receivers_close(s);
     eio_server_close(s->eio);
     server_client_gone(s);
 }

@@ -63,33 +63,51 @@ static bool can_send(const struct sio_socket *s)
     return s->state == SOCKET_ASKING || s->state == SOCKET_OPEN;
 }
 
-int socket_send_parts(struct sio_socket *s, struct eio_message *const *parts, size_t count)
+int socket_send_message(struct sio_socket *s, struct sio_message *m)
 {
     int err = can_send(s) ? 0 : ERR_CLOSED;
 
-    for (size_t i = 0; i < count && err == 0; i++)
-        err = eio_session_send(s->client->session, parts[i]);
+    if (err == 0 && client_is_receiver(s->client))
+        receiver_take(s, m);
+    else
+        for (size_t i = 0; i < m->count && err == 0; i++)
+            err = eio_session_send(s->client->session, m->parts[i]);
     if (err == 0)
         count_one(s->client->server->counters.sent);
     return err;
 }
 
+/* Packets that are no events are nothing to a receiver. */
 int socket_send_text(struct sio_socket *s, const struct slice *parts, size_t count)
 {
-    struct eio_message *m = eio_message_join(parts, count, false, 0);
+    struct eio_message *m;
     int err;
 
     fanout_catch_up(&s->ns->rooms, &s->member);
-    err = socket_send_parts(s, &m, 1);
+    if (!can_send(s))
+        return ERR_CLOSED;
+    if (client_is_receiver(s->client))
+        return 0;
+    m = eio_message_join(parts, count, false, 0);
+    err = eio_session_send(s->client->session, m);
     eio_message_unref(m);
+    if (err == 0)
+        count_one(s->client->server->counters.sent);
     return err;
 }
 
 int sio_emit(struct sio_socket *s, struct slice array)
 {
     struct slice parts[] = { SLICE("2"), slice_of(s->ns->prefix), array };
+    struct sio_message *m;
+    int err;
 
-    return socket_send_text(s, parts, 3);
+    if (!client_is_receiver(s->client))
+        return socket_send_text(s, parts, 3);
+    m = sio_message_new(s->ns, array, SLICE(""), 0);
+    err = sio_emit_message(s, m);
+    sio_message_unref(m);
+    return err;
 }
 
 int sio_emit_binary(struct sio_socket *s, struct slice array, const struct slice *attachments,
@@ -110,7 +128,7 @@ int sio_emit_message(struct sio_socket *s, struct sio_message *m)
 {
     assert(m->ns == s->ns);
     fanout_catch_up(&s->ns->rooms, &s->member);
-    return socket_send_parts(s, m->parts, m->count);
+    return socket_send_message(s, m);
 }
 
 /* --- being let in --- */
@@ -204,6 +222,7 @@ void socket_end(struct sio_socket *s, enum sio_reason reason)
 void socket_finish(struct sio_socket *s)
 {
     const struct sio_namespace *n = s->ns;
+    struct client *c = s->client;
 
     early_forget(s);
     acks_cancel(s);
@@ -211,6 +230,8 @@ void socket_finish(struct sio_socket *s)
         n->handlers->on_disconnect(s, (enum sio_reason)s->reason, n->arg);
     rooms_leave_all(&s->ns->rooms, &s->member);
     free(s);
+    if (client_is_receiver(c))
+        receiver_gone(c);
 }
 
 /* The chain is taken off first: what ends during these callbacks waits for the next turn. */

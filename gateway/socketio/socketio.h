@@ -208,4 +208,31 @@ void sio_broadcast(struct sio_namespace *n, struct slice room, struct sio_messag
 /* To all accepted sockets of the namespace. */
 void sio_broadcast_all(struct sio_namespace *n, struct sio_message *m);
 
+/* --- receivers: members of rooms that speak no Socket.IO --- */
+
+/* A *receiver* is a socket without a client: it is let in, joins rooms and is sent events like any
+ * other, but they are handed to `on_message` instead of a session. It says nothing. The calls above
+ * work on it, but for those that wait for an answer (ERR_CLOSED), and sio_socket_session is
+ * NULL. Its namespace's on_disconnect runs like any other's. */
+struct sio_receiver_ops {
+    /* An event, in its order. The callee may look at `m`, and end nothing and send nothing here. */
+    void (*on_message)(struct sio_socket *s, struct sio_message *m);
+    /* The last thing heard of it, after on_disconnect; `data` is yours again. */
+    void (*on_gone)(void *data, enum sio_reason reason);
+};
+
+/* One that asks in, as after on_connect (which is not called). `ops` must outlive it; `data` is
+ * its sio_socket_client_data. Not once the server is closing. */
+struct sio_socket *sio_receiver_new(struct sio_namespace *n, const struct sio_receiver_ops *ops,
+                                    void *data);
+
+/* Whatever it stood for has gone away. on_disconnect and on_gone follow later. */
+void sio_receiver_end(struct sio_socket *s, enum sio_reason reason);
+
+/* Another form of an event, for what `on_message` writes out: made when the first asks for it, and
+ * kept with the message for all others. Lent. `make` is given the array without its closing `]`
+ * and the offset (may be empty), and returns a reference; there is one `make` per process. */
+typedef struct rcbuf *sio_form_fn(struct slice open_array, struct slice offset);
+struct rcbuf *sio_message_form(struct sio_message *m, sio_form_fn *make);
+
 #endif
