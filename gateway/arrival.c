@@ -280,7 +280,8 @@ static void say(struct slice json, const struct offset *at, void *arg)
     metric_inc(a->all->missed);
 }
 
-/* Ask for the states that it may not have, as a resync would: errors come as events. */
+/* Ask for the states that it may not have, as a resync would: errors come as events. But it was
+ * told that it is back, so it will not ask for them: it gets them, however long that takes. */
 static void rooms_refresh(struct arrival *a)
 {
     struct peer    *p = a->peer;
@@ -288,13 +289,16 @@ static void rooms_refresh(struct arrival *a)
 
     for (size_t i = 0; i < a->recovery.room_count; i++) {
         const struct recovery_room *room = &a->recovery.rooms[i];
+        struct wait                *w;
 
         if (room->fate != ROOM_FRESH)
             continue;
+        w = wait_new(p, r, slice_of(room->task));
+        wait_owe(w);
         if (room->task[0] == '\0')
-            boards_join(a->all->boards, wait_new(p, r, (struct slice){ NULL, 0 }));
+            boards_join(a->all->boards, w);
         else
-            topics_join(a->all->topics, wait_new(p, r, slice_of(room->task)));
+            topics_join(a->all->topics, w);
     }
     request_seal(r);
 }

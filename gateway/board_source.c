@@ -174,7 +174,7 @@ static bool waiters_fail(struct list *waiters, int outcome)
     list_each_safe(node, waiters) {
         struct wait *w = container_of(node, struct wait, in_source);
 
-        if (w->request != NULL)
+        if (w->request != NULL && !w->is_owed)
             wait_end(w, outcome);
     }
     return !list_is_empty(waiters);

@@ -248,6 +248,12 @@ struct wait *wait_new(struct peer *p, struct request *request, struct slice task
     return w;
 }
 
+void wait_owe(struct wait *w)
+{
+    w->is_owed = true;
+    list_remove(&w->in_due);
+}
+
 static void wait_unlink(struct wait *w)
 {
     list_remove(&w->in_source);

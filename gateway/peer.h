@@ -144,11 +144,16 @@ struct wait {
     uint64_t        due_ms;
     uint64_t        write;                     /* must be done before it is served; 0: none */
     bool            is_parked;                 /* served too early: it waits for its write alone */
+    bool            is_owed;                   /* see wait_owe */
     char            task[25];                  /* "": the dashboard */
 };
 
 /* `request` may be NULL. It is on nobody's `in_source` list yet. */
 struct wait *wait_new(struct peer *p, struct request *request, struct slice task);
+
+/* It is owed to somebody who came back to a room: it has no deadline, and goes on while the
+ * state is not to be had (ERROR_UNAVAILABLE and the like are no end for it). */
+void wait_owe(struct wait *w);
 
 /* What it waits for is to be written down first. Once per wait. */
 void wait_expect(struct wait *w);

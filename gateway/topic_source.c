@@ -186,12 +186,21 @@ static void waiter_serve(struct topic *t, struct wait *w, const struct view *v)
 
 /* --- what the source says --- */
 
+/* Those whom we owe it are not told that it is not to be had now: they wait on. */
 static void waiters_end(struct topic *t, int outcome)
 {
-    struct list *node;
+    list_each_safe(node, &t->waiters) {
+        struct wait *w = container_of(node, struct wait, in_source);
 
-    while ((node = list_take_first(&t->waiters)) != NULL)
-        wait_end(container_of(node, struct wait, in_source), outcome);
+        if (outcome == ERROR_NOT_FOUND || !w->is_owed)
+            wait_end(w, outcome);
+    }
+}
+
+/* Does somebody wait who cannot take no for an answer? */
+static bool is_owed(const struct topic *t)
+{
+    return !list_is_empty(&t->waiters) || (topic_has_followers(t) && t->is_lagging);
 }
 
 /* The task is another org's: its numbers are not those of the feed that we follow. Its creator
@@ -239,6 +248,8 @@ static bool on_ready(struct source *s, bool is_last, void *arg)
         source_reset(s);
         waiters_end(t, ERROR_INTERNAL);
         topic_holds_tell(t, ERR_REPLY);
+        if (is_owed(t))
+            source_retry(s, RETRY_MS);
         return true;
     }
     if (has_members && t->told > v.final) {
@@ -267,13 +278,11 @@ static void on_failed(struct source *s, int err, void *arg)
         log_warn("snapshot-failed", LOG_TEXT("task", t->id), LOG_ERR(err));
     waiters_end(t, err == ERR_NOT_FOUND ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE);
     topic_holds_tell(t, err);
-    if (!topic_has_followers(t))
-        return;
-    if (err == ERR_STALE) {                    /* taskd insists: it is the truth, we are not */
-        t->told = 0;
+    if (err == ERR_STALE && topic_has_followers(t)) {
+        t->told = 0;                           /* taskd insists: it is the truth, we are not */
         t->is_lagging = true;
     }
-    if (t->is_lagging)
+    if (is_owed(t))
         source_retry(s, RETRY_MS);
 }
 

@@ -362,6 +362,37 @@ test("without Redis people come in, without a pid; with it again they get one", 
   }
 });
 
+test("who is told that it is back gets its rooms, however long their states are not to be had", async () => {
+  const mine = await Stack.start();
+  try {
+    const token = mine.token();
+    const id = await mine.createTask({ description: "a" }, { token });
+    const s = await mine.connect({ token });
+    assert.deepEqual(await ask(s, "task:join", { taskId: id }), { ok: true });
+    assert.deepEqual(await ask(s, "dashboard:join", {}), { ok: true });
+    // A record that was written anew does not say what the client has: it is owed fresh states.
+    await mine.redis.kill9();
+    await mine.startRedis();
+    const run = (await mine.redisCall("INFO", "server")).match(/run_id:(\w+)/)[1];
+    await until("its record is written anew", async () => (await mine.redisCall("HGET", `tasks:session:${s._pid}`, "run")) === run);
+    await drop(s);
+    await mine.taskd.kill9();
+    const before = s.log.length;
+    await back(s);
+    assert.equal(s.recovered, true);
+    await sleep(7000);                             // longer than a join waits
+    assert.deepEqual(s.log.slice(before), []);
+    await mine.startTaskd();
+    await until("both states came", () => s.log.slice(before).filter((e) => e.name.endsWith(":state")).length === 2);
+    await mine.publish("note", id, { text: "x" });
+    await until("and then what is live", () => added(s, id).at(-1) === 2 && of(s, "dashboard:task_list_updated", id).at(-1)?.seq === 2);
+    assert.deepEqual(added(s, id), [2]);
+    assert.deepEqual(s.log.filter((e) => e.name === "error"), []);
+  } finally {
+    await mine.stop();
+  }
+});
+
 test("a crowd that keeps losing its connections misses nothing and hears nothing twice", async () => {
   const org = newOrg();
   const watched = [];
