@@ -305,6 +305,7 @@ static void on_timer(uv_timer_t *timer)
     waits_end_due(a);
     arrivals_tick(&a->arrivals);
     presence_link_tick(&a->presence);
+    compare_rooms_tick(&a->compare);
     expiry_turn(&a->expiry, clock_wall_ms() / 1000, &EXPIRY_CALLS, a);
     if (++a->tick % TICKS_A_SECOND == 0)
         users_sweep(&a->users, net_now_ms(a->net));
@@ -385,6 +386,8 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     lines_init(&a->lines, a->ns, &a->peers, options->metrics);
     topics_init(&a->topics, &a->lines, a->orgs, &a->sources, options->metrics);
     boards_init(&a->boards, &a->lines, &a->sources, options->metrics);
+    compare_rooms_init(&a->compare, &a->topics, &a->boards, options->compare_ms,
+                       options->metrics);
     arrivals_init(&a->arrivals, &ao);
     presence_link_init(&a->presence, &a->lines, a->orgs, options->gateway, options->metrics);
     users_init(&a->users, options->joins_per_second);
@@ -404,6 +407,7 @@ static void on_sio_closed(void *arg)
 
     arrivals_close(&a->arrivals);
     presence_link_close(&a->presence);
+    compare_rooms_deinit(&a->compare);
     topics_deinit(&a->topics);
     boards_deinit(&a->boards);
     sources_close(&a->sources);

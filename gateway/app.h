@@ -11,6 +11,7 @@
 #include "gateway/arrival.h"
 #include "gateway/boards.h"
 #include "gateway/cluster.h"
+#include "gateway/compare_rooms.h"
 #include "gateway/expiry.h"
 #include "gateway/lines.h"
 #include "gateway/features.h"
@@ -36,6 +37,7 @@ struct app_options {
     uint32_t             joins_per_second;
     uint32_t             connections_per_address;
     uint64_t             drain_ms;
+    uint64_t             compare_ms;           /* every room is held against the store so often */
     struct metrics      *metrics;
 };
 
@@ -49,6 +51,7 @@ struct app {
     struct lines         lines;
     struct topics         topics;
     struct boards         boards;
+    struct compare_rooms  compare;
     struct peers          peers;
     struct arrivals       arrivals;
     struct presence_link  presence;

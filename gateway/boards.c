@@ -104,6 +104,8 @@ static void board_free(struct board *b)
         own_free(o);
     board_state_drop(b);
     seen_deinit(&b->seen);
+    if (b->all->cursor == b)
+        b->all->cursor = b->hh.next;
     HASH_DELETE(hh, b->all->table, b);
     source_deinit(&b->page);
     free(b);
@@ -282,4 +284,62 @@ bool boards_admit(struct boards *bs, struct frame *f)
     f->has_news = seq > told;
     frame_keep(b, f);
     return f->has_news;
+}
+
+/* --- looking at all of them --- */
+
+static bool has_members(const struct board *b)
+{
+    char room[ROOM_MAX];
+
+    return sio_room_size(b->all->lines->ns, room_dash(room, slice_of(b->org))) > 0;
+}
+
+size_t boards_count(const struct boards *bs)
+{
+    return HASH_COUNT(bs->table);
+}
+
+struct rows {
+    const struct board *board;
+    void              (*fn)(struct slice org, struct slice task, void *arg);
+    void               *arg;
+};
+
+static void on_seen(struct slice task, void *arg)
+{
+    const struct rows *rows = arg;
+
+    rows->fn(slice_of(rows->board->org), task, rows->arg);
+}
+
+bool boards_next(struct boards *bs, size_t max,
+                 void (*fn)(struct slice org, struct slice task, void *arg), void *arg)
+{
+    struct board *b = bs->is_walking ? bs->cursor : bs->table;
+    struct rows   rows = { b, fn, arg };
+
+    bs->is_walking = b != NULL;
+    if (b == NULL)
+        return false;
+    bs->cursor = b->hh.next;
+    if (has_members(b))
+        seen_each_newest(&b->seen, max, on_seen, &rows);
+    return true;
+}
+
+int64_t boards_told(struct boards *bs, struct slice org, struct slice task)
+{
+    const struct board *b = board_find(bs, org);
+    uint64_t            told = b != NULL && has_members(b) ? seen_get(&b->seen, task) : 0;
+
+    return told > 0 ? (int64_t)told : -1;
+}
+
+void boards_missed(struct boards *bs, struct slice org)
+{
+    struct board *b = board_find(bs, org);
+
+    if (b != NULL && has_members(b))
+        boards_resync(bs, b->page.org);
 }

@@ -17,6 +17,8 @@ struct boards {
     struct lines  *lines;
     struct sources *sources;
     struct board   *table;
+    struct board   *cursor;                    /* of boards_next: the one that it gives next */
+    bool            is_walking;                /* or it begins anew */
     struct metric  *joins;
 };
 
@@ -44,6 +46,17 @@ void boards_look(struct boards *bs, struct slice org);
 /* A frame was delivered: keep what is needed of it. Returns whether the rows in it are news
  * for dashboards (counts always are). */
 bool boards_admit(struct boards *bs, struct frame *f);
+
+/* For who goes through all of them over time (compare.h): how many there are; the newest `max`
+ * rows that the next one's readers have been told of (none where it has no readers), false
+ * where that was the last; up to where they have been told of one (-1: nobody is there). */
+size_t  boards_count(const struct boards *bs);
+bool    boards_next(struct boards *bs, size_t max,
+                    void (*fn)(struct slice org, struct slice task, void *arg), void *arg);
+int64_t boards_told(struct boards *bs, struct slice org, struct slice task);
+
+/* Its readers have missed something: they get a fresh state. */
+void boards_missed(struct boards *bs, struct slice org);
 
 /* Something of this org may have been missed: everybody gets a fresh state. */
 void boards_resync(struct boards *bs, struct org *o);

@@ -102,6 +102,7 @@ static int app_make(struct gateway *g)
         .joins_per_second = (uint32_t)s->joins_per_second,
         .connections_per_address = (uint32_t)s->connections_per_address,
         .drain_ms = (uint64_t)s->drain_seconds * 1000,
+        .compare_ms = (uint64_t)s->compare_interval_ms,
         .metrics = g->metrics,
     };
 

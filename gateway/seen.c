@@ -72,3 +72,13 @@ void seen_put(struct seen *s, struct slice task, uint64_t seq)
         t->seq = seq;
     HASH_ADD(hh, s->table, id, ID_LEN, t);
 }
+
+void seen_each_newest(const struct seen *s, size_t max,
+                      void (*fn)(struct slice task, void *arg), void *arg)
+{
+    struct seen_task *t = s->table == NULL ? NULL
+                          : ELMT_FROM_HH(s->table->hh.tbl, s->table->hh.tbl->tail);
+
+    for (; t != NULL && max > 0; t = t->hh.prev, max--)
+        fn(slice_make(t->id, ID_LEN), arg);
+}

@@ -27,4 +27,8 @@ uint64_t seen_get(const struct seen *s, struct slice task);
 /* It was heard of at `seq`; an older one than is known changes nothing. */
 void     seen_put(struct seen *s, struct slice task, uint64_t seq);
 
+/* The tasks heard of last, the newest first, `max` at most. */
+void     seen_each_newest(const struct seen *s, size_t max,
+                          void (*fn)(struct slice task, void *arg), void *arg);
+
 #endif

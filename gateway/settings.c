@@ -86,6 +86,8 @@ static const struct conf_row ROWS[] = {
         "fragments of one websocket message; past it the session is closed; 0: no limit"),
     NUM("DEFLATE_THRESHOLD_BYTES", "1024", 0, 1073741824, deflate_threshold_bytes,
         "bytes from which messages are compressed for clients that can take it; 0: never"),
+    NUM("COMPARE_INTERVAL_MS", "30000", 100, 3600000, compare_interval_ms,
+        "milliseconds in which all rooms are once held against what taskd's store has"),
     NUM("DRAIN_SECONDS", "20", 0, 3600, drain_seconds,
         "seconds over which clients are moved off on SIGTERM"),
     ROW(TEXT, "WEB_ROOT", NULL, web_root, "the page's files; default: web beside bin"),

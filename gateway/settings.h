@@ -19,6 +19,7 @@ struct settings {
     int64_t rollout_percent;
     int64_t joins_per_second, events_per_second, rooms_per_socket, connections_per_address;
     int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max, drain_seconds;
+    int64_t compare_interval_ms;
     int64_t connections_max, header_bytes_max, headers_max, head_timeout_ms, body_timeout_ms;
     int64_t connect_timeout_ms, upgrade_timeout_ms;
     int64_t packets_per_post_max, attachments_max, fragments_max, deflate_threshold_bytes;

@@ -83,6 +83,8 @@ static struct topic *topic_new(struct topics *ts, struct slice id, struct org *o
 static void topic_free(struct topic *t)
 {
     assert(list_is_empty(&t->waiters) && list_is_empty(&t->holds));
+    if (t->all->cursor == t)
+        t->all->cursor = t->hh.next;
     HASH_DELETE(hh, t->all->table, t);
     topic_state_drop(t);
     source_deinit(&t->source);
@@ -292,6 +294,40 @@ void topics_resync(struct topics *ts, struct org *o)
         else
             source_reset(&t->source);
     }
+}
+
+/* --- looking at all of them --- */
+
+size_t topics_count(const struct topics *ts)
+{
+    return HASH_COUNT(ts->table);
+}
+
+bool topics_next(struct topics *ts, struct slice *id)
+{
+    struct topic *t = ts->is_walking ? ts->cursor : ts->table;
+
+    ts->is_walking = t != NULL;
+    if (t == NULL)
+        return false;
+    ts->cursor = t->hh.next;
+    *id = slice_of(t->id);
+    return true;
+}
+
+int64_t topics_told(struct topics *ts, struct slice task)
+{
+    const struct topic *t = topic_find(ts, task);
+
+    return t != NULL && topic_has_followers(t) && !t->is_lagging ? t->told : -1;
+}
+
+void topics_missed(struct topics *ts, struct slice task)
+{
+    struct topic *t = topic_find(ts, task);
+
+    if (t != NULL && topic_has_followers(t) && !t->is_lagging)
+        lag(t);
 }
 
 struct walk {

@@ -19,6 +19,8 @@ struct topics {
     struct orgs    *orgs;
     struct sources *sources;
     struct topic   *table;
+    struct topic   *cursor;                    /* of topics_next: the one that it gives next */
+    bool            is_walking;                /* or it begins anew */
     struct metric  *gaps, *joins;
 };
 
@@ -62,6 +64,16 @@ bool topics_admit(struct topics *ts, struct frame *f);
 
 /* Something of this org may have been missed: every room gets the truth. */
 void topics_resync(struct topics *ts, struct org *o);
+
+/* For who goes through all of them over time, whatever comes and goes meanwhile (compare.h): how
+ * many there are; the next one's id, lent (false: that was the last, and the next call begins
+ * again); up to where its room has been told (-1: nobody is there, or the truth is on its way). */
+size_t  topics_count(const struct topics *ts);
+bool    topics_next(struct topics *ts, struct slice *id);
+int64_t topics_told(struct topics *ts, struct slice task);
+
+/* Its room has missed something: it gets the truth. */
+void topics_missed(struct topics *ts, struct slice task);
 
 /* The ids of the tasks whose rooms a peer is in: calls `fn` for each. */
 void topics_each_of(struct peer *p, void (*fn)(struct peer *p, struct slice task, void *arg), void *arg);
