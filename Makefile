@@ -183,6 +183,10 @@ conformance: deps                       ## real clients and the reference server
 	$(Q)$(SUB) all $(B)/bin/echo
 	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs conformance
 
+chaos: deps                             ## 500 clients while gateways, taskds and Redis are killed: ten minutes
+	$(Q)$(SUB) all
+	$(Q)B=$(B) SAN=$(SAN) TASKWIRE_CHAOS=full node tests/run.mjs chaos
+
 asan: deps                              ## the unit and integration suites under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz sim integration)" test
 
@@ -203,4 +207,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays faults sim mutants fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web unit replays faults sim mutants chaos fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out

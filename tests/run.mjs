@@ -15,8 +15,8 @@ const build = process.env.B || "build/release";
 const logs = path.join(root, build, "test-logs");
 mkdirSync(logs, { recursive: true });
 
-const order = ["lint", "unit", "fuzz", "sim", "store", "integration", "conformance", "browser"];
-const together = ["store", "integration", "conformance"];
+const order = ["lint", "unit", "fuzz", "sim", "store", "integration", "conformance", "chaos", "browser"];
+const together = ["store", "integration", "conformance", "chaos"];
 const there = readdirSync(path.join(root, "tests/suites"))
   .filter((f) => f.endsWith(".mjs") && f !== "tap.mjs")
   .map((f) => f.slice(0, -4))

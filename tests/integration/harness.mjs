@@ -181,17 +181,22 @@ export class Stack {
   }
 
   async startGateway(env = {}) {
-    const port = await freePort();
-    const gateway = this.begin(`gateway-${port}`, [path.join(build, "bin/gateway")],
-      { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskds?.map((t) => t.url).join(",") ?? this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
-    gateway.url = `http://127.0.0.1:${port}`;
+    const gateway = this.beginGateway(await freePort(), env);
     this.gateways.push(gateway);
     await this.ready(gateway, gateway.url);
     return gateway;
   }
 
-  /** HAProxy in front of all gateways, in plain round robin: no stickiness. Gives its URL. */
-  async startBalancer() {
+  beginGateway(port, env = {}) {
+    const gateway = this.begin(`gateway-${port}`, [path.join(build, "bin/gateway")],
+      { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskds?.map((t) => t.url).join(",") ?? this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
+    gateway.url = `http://127.0.0.1:${port}`;
+    return gateway;
+  }
+
+  /** HAProxy in front of all gateways, in plain round robin: no stickiness. Gives its URL.
+   *  `check`: it looks for itself who is there. */
+  async startBalancer({ check = false } = {}) {
     const port = await freePort(), config = path.join(this.folder, "haproxy.cfg");
     const servers = this.gateways.map((g, i) => `  server g${i} ${new URL(g.url).host}`);
     await writeFile(config, `
@@ -204,7 +209,7 @@ defaults
 listen front
   bind 127.0.0.1:${port}
   balance roundrobin
-${servers.join("\n")}
+${check ? "  option redispatch 1\n  option httpchk GET /api/health/live\n  default-server check inter 300ms fall 1 rise 1\n" : ""}${servers.join("\n")}
 `);
     this.balancer = this.begin("haproxy", ["haproxy", "-db", "-f", config]);
     this.balancer.endsBySignal = true;
