@@ -109,7 +109,8 @@ void sio_message_unref(struct sio_message *m)
 
 /* The packet is `2`, the namespace, the array up to its last bracket, and either that bracket or
  * `,"<offset>"]`: an offset is plain text of ours, so nothing of it was escaped. */
-struct rcbuf *sio_message_form(struct sio_message *m, sio_form_fn *make)
+struct rcbuf *sio_message_form(struct sio_message *m,
+                               struct rcbuf *(*make)(struct slice open_array, struct slice offset))
 {
     struct slice text, array, offset = { NULL, 0 };
 

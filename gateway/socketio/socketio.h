@@ -232,7 +232,7 @@ void sio_receiver_end(struct sio_socket *s, enum sio_reason reason);
 /* Another form of an event, for what `on_message` writes out: made when the first asks for it, and
  * kept with the message for all others. Lent. `make` is given the array without its closing `]`
  * and the offset (may be empty), and returns a reference; there is one `make` per process. */
-typedef struct rcbuf *sio_form_fn(struct slice open_array, struct slice offset);
-struct rcbuf *sio_message_form(struct sio_message *m, sio_form_fn *make);
+struct rcbuf *sio_message_form(struct sio_message *m,
+                               struct rcbuf *(*make)(struct slice open_array, struct slice offset));
 
 #endif
