@@ -136,6 +136,11 @@ $(B)/bin/echo: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/conformance/echo/
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
+# --- a supervisor as small as it can be, for tests of how services are started and stopped ---
+$(B)/bin/supervise: $(B)/tests/integration/supervise/supervise.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
+
 # --- the simulation: the services' own objects, in a modelled world and virtual time ---
 SIM_OBJS     = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/sim/*.c)))
 SIM_WRAPS    = -Wl,--wrap=clock_wall_us,--wrap=clock_wall_ms,--wrap=crypto_random
@@ -173,7 +178,7 @@ bench: deps                             ## fan-out, memory per connection, trans
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays stores faults $(B)/bin/echo $(B)/bin/sim
+TEST_THINGS  = all unit replays stores faults $(B)/bin/echo $(B)/bin/sim $(B)/bin/supervise
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)

@@ -35,6 +35,7 @@ static bool is_outstanding(const struct http_request *c)
 void http_conn_enter(struct http_request *c, enum conn_phase phase)
 {
     c->phase = phase;
+    c->is_fresh = c->is_fresh && phase == CONN_IDLE;
     c->since_ms = net_now_ms(c->server->net);
     list_remove(&c->link);
     if (c->stream != NULL)
@@ -383,6 +384,7 @@ void http_conn_new(struct http_server *s, struct stream *stream)
     if (s->metric_connections != NULL)
         metric_set(s->metric_connections, (double)s->connections);
     c->stream = stream;
+    c->is_fresh = true;
     list_init(&c->link);
     list_init(&c->ready);
     c->parser = http_parser_new(HTTP_PARSER_REQUESTS, &limits);
@@ -419,9 +421,12 @@ void http_conn_expired(struct http_request *c)
     refuse(c, 408);
 }
 
+/* Who has just connected is about to ask: that is answered, too. */
 void http_conn_drain(struct http_request *c)
 {
+    bool is_new = c->is_fresh && net_now_ms(c->server->net) - c->since_ms < CONN_FRESH_MS;
+
     c->close_after = true;
-    if (c->phase == CONN_IDLE && c->pending.len == 0)
+    if (c->phase == CONN_IDLE && c->pending.len == 0 && !is_new)
         http_conn_finish(c);
 }

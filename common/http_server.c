@@ -73,7 +73,7 @@ void http_server_count_refused(struct http_server *s)
 static uint64_t timeout_of(const struct http_server *s, enum conn_phase phase)
 {
     switch (phase) {
-    case CONN_IDLE: return s->options.idle_timeout_ms;
+    case CONN_IDLE: return s->is_draining ? CONN_FRESH_MS : s->options.idle_timeout_ms;
     case CONN_HEAD: return s->options.head_timeout_ms;
     case CONN_BODY: return s->options.body_timeout_ms;
     default:        return UINT64_MAX;
@@ -190,6 +190,12 @@ static void on_accept(struct stream *stream, void *arg)
     http_conn_new(s, stream);
 }
 
+static void listener_add(struct http_server *s, struct net_listener *l)
+{
+    s->listeners = mem_resize(s->listeners, (s->listener_count + 1) * sizeof(*s->listeners));
+    s->listeners[s->listener_count++] = l;
+}
+
 int http_server_listen(struct http_server *s, const char *address, int port)
 {
     struct net_listener *l;
@@ -198,11 +204,19 @@ int http_server_listen(struct http_server *s, const char *address, int port)
     if (s->is_closing || s->is_draining)
         return ERR_CLOSED;
     err = net_listen(s->net, address, port, s->options.reuse_port, on_accept, s, &l);
-    if (err != 0)
-        return err;
-    s->listeners = mem_resize(s->listeners, (s->listener_count + 1) * sizeof(*s->listeners));
-    s->listeners[s->listener_count++] = l;
-    return 0;
+    if (err == 0)
+        listener_add(s, l);
+    return err;
+}
+
+int http_server_listen_on(struct http_server *s, int fd)
+{
+    struct net_listener *l;
+    int                  err = net_listen_on(s->net, fd, on_accept, s, &l);
+
+    if (err == 0)
+        listener_add(s, l);
+    return err;
 }
 
 int http_server_port(const struct http_server *s)

@@ -55,8 +55,12 @@ struct http_server *http_server_new(struct net *net, const char *name,
 int http_server_listen(struct http_server *s, const char *address, int port);
 int http_server_port(const struct http_server *s);
 
+/* The same on a socket that listens already (supervisor.h). It becomes the server's, also where
+ * this fails. */
+int http_server_listen_on(struct http_server *s, int fd);
+
 /* Stop accepting; idle connections close, the others after their current answer
- * (`Connection: close`). */
+ * (`Connection: close`), those that have just been made after their first. */
 void http_server_drain(struct http_server *s);
 
 /* Close everything. The memory goes when the last connection is gone. */

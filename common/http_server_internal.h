@@ -8,6 +8,7 @@
 #include "common/http_server.h"
 #include "common/list.h"
 
+#define CONN_FRESH_MS      500                 /* to say something, on a server that drains */
 #define CONN_LINGER_MS     2000                /* how long a closing answer may take to arrive */
 #define CONN_PENDING_BYTES (16 * 1024)         /* pipelined bytes past which reading pauses */
 #define CONN_DISCARD_BYTES (8 * 1024 * 1024)   /* of a body that was too large; then cut */
@@ -48,6 +49,7 @@ struct http_request {
     struct slice        query;
     enum http_method    method;
     enum conn_phase     phase;
+    bool                is_fresh;              /* no byte of a request has come yet */
     bool                is_paused;             /* pending is full */
     bool                is_blocked;            /* the client does not read its answers */
     bool                is_ended;              /* the client ended its side */

@@ -205,28 +205,35 @@ static void on_readable(uv_poll_t *handle, int status, int events)
             return;
 }
 
-/* A listening socket, and the port it got. Returns a file or a libuv error. */
-static int open_socket(const struct sockaddr_storage *address, bool reuse_port, int *port)
+/* The port of a socket, or a libuv error. */
+static int port_of(int fd)
 {
-    const int               on = 1;
-    const struct sockaddr  *at = (const struct sockaddr *)address;
-    struct sockaddr_storage got;
-    socklen_t               got_len = sizeof(got);
+    struct sockaddr_storage at;
+    socklen_t               len = sizeof(at);
+
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        return uv_translate_sys_error(errno);
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+                                          : ((struct sockaddr_in *)&at)->sin_port);
+}
+
+/* A listening socket. Returns a file or a libuv error. */
+static int open_socket(const struct sockaddr_storage *address, bool reuse_port)
+{
+    const int              on = 1;
+    const struct sockaddr *at = (const struct sockaddr *)address;
     int fd = socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return uv_translate_sys_error(errno);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
-        bind(fd, at, address_size(at)) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&got, &got_len) != 0) {
+        bind(fd, at, address_size(at)) != 0 || listen(fd, BACKLOG) != 0) {
         int err = uv_translate_sys_error(errno);
 
         close(fd);
         return err;
     }
-    *port = ntohs(got.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&got)->sin6_port
-                                            : ((struct sockaddr_in *)&got)->sin_port);
     return fd;
 }
 
@@ -234,23 +241,28 @@ int net_listen(struct net *net, const char *address, int port, bool reuse_port,
                net_accept_cb *cb, void *arg, struct net_listener **out)
 {
     struct sockaddr_storage where = { 0 };
-    struct net_listener    *l;
     int                     err = parse_address(address, port, &where);
     int                     fd;
 
     if (err != 0)
         return err;
-    fd = open_socket(&where, reuse_port, &port);
-    if (fd < 0)
-        return fd;
-    l = mem_new(struct net_listener);
+    fd = open_socket(&where, reuse_port);
+    return fd < 0 ? fd : net_listen_on(net, fd, cb, arg, out);
+}
+
+int net_listen_on(struct net *net, int fd, net_accept_cb *cb, void *arg,
+                  struct net_listener **out)
+{
+    struct net_listener *l = mem_new(struct net_listener);
+    int                  err;
+
     l->net = net;
     l->cb = cb;
     l->arg = arg;
     l->fd = fd;
-    l->port = port;
+    l->port = port_of(fd);
     l->handles_open = 2;
-    err = uv_poll_init(net->loop, &l->poll, fd);
+    err = l->port < 0 ? l->port : uv_poll_init(net->loop, &l->poll, fd);
     if (err != 0) {
         close(fd);
         free(l);

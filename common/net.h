@@ -48,6 +48,11 @@ typedef void net_accept_cb(struct stream *s, void *arg);
  * process runs out of files, accepting pauses for 100 ms at a time and goes on. */
 int  net_listen(struct net *net, const char *address, int port, bool reuse_port,
                 net_accept_cb *cb, void *arg, struct net_listener **out);
+
+/* The same on a socket that listens already and does not block; it becomes the net's, also
+ * where this fails. */
+int  net_listen_on(struct net *net, int fd, net_accept_cb *cb, void *arg,
+                   struct net_listener **out);
 int  net_listener_port(const struct net_listener *l);
 void net_listener_close(struct net_listener *l);   /* NULL is ignored */
 

@@ -79,6 +79,7 @@ for secret in jwt cluster; do
 done
 export JWT_SECRET_FILE=$RUN_DIR/jwt.secret CLUSTER_SECRET_FILE=$RUN_DIR/cluster.secret
 export BIND_ADDRESS=127.0.0.1
+export DRAIN_NOTICE_SECONDS=0 DRAIN_SECONDS=2   # nobody balances between us and another
 unset JWT_SECRET CLUSTER_SECRET
 
 # --- Redis, store, taskd, gateway, simulator ---

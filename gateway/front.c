@@ -112,16 +112,21 @@ void front_init(struct front *f, struct net *net, const struct front_parts *part
                                  parts->metrics);
 }
 
-int front_listen(struct front *f, const char *address, int port)
+static int listen_on(struct http_server *s, const char *address, int port, int fd)
 {
-    return http_server_listen(f->clients, address, port);
+    return fd >= 0 ? http_server_listen_on(s, fd) : http_server_listen(s, address, port);
 }
 
-int front_listen_metrics(struct front *f, struct net *net, const char *address, int port)
+int front_listen(struct front *f, const char *address, int port, int fd)
+{
+    return listen_on(f->clients, address, port, fd);
+}
+
+int front_listen_metrics(struct front *f, struct net *net, const char *address, int port, int fd)
 {
     f->metrics = http_server_new(net, "metrics", &HTTP_SERVER_DEFAULTS, &METRICS_HANDLERS, f,
                                  f->parts.metrics);
-    return http_server_listen(f->metrics, address, port);
+    return listen_on(f->metrics, address, port, fd);
 }
 
 void front_drain(struct front *f)

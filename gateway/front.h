@@ -29,9 +29,10 @@ struct front {
 
 void front_init(struct front *f, struct net *net, const struct front_parts *parts);
 
-/* Return 0 or a libuv error. */
-int front_listen(struct front *f, const char *address, int port);
-int front_listen_metrics(struct front *f, struct net *net, const char *address, int port);
+/* On `fd` where it is not -1: a socket that listens already, ours from then on. Return 0 or a
+ * libuv error. */
+int front_listen(struct front *f, const char *address, int port, int fd);
+int front_listen_metrics(struct front *f, struct net *net, const char *address, int port, int fd);
 
 void front_drain(struct front *f);             /* no new connections */
 bool front_is_drained(const struct front *f);  /* and the old ones are gone */

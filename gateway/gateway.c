@@ -1,9 +1,16 @@
 /* gateway.c -- see gateway.h.
  *
- * Stopping takes two steps. First the drain: not ready, no new connections, clients closed a
- * few at a time without a DISCONNECT packet, so that they reconnect elsewhere (DESIGN 13).
- * When the last has gone and has its answer, or the time is over, everything is closed: first
- * the doors, then what is behind them; the loop then runs empty by itself. */
+ * Stopping takes its time (SPEC F4), a step after the other:
+ *
+ *     NOTICE   we say that we are not ready, and serve on: load balancers take a moment to hear it
+ *     MOVING   no new sessions; clients are closed a few at a time, without a DISCONNECT packet, so
+ *              that they go on elsewhere (DESIGN 13); requests of others' sessions still pass
+ *     LEAVING  the last has gone, or the time is over: no new connections; answers under way end
+ *     CLOSED   everything is closed: first the doors, then what is behind them; the loop then
+ *              runs empty by itself
+ *
+ * The doors stay open while clients move: a connection that was refused would be an error for
+ * whoever was sent here meanwhile, and so would a poll of another gateway's session. */
 #include "gateway/gateway.h"
 
 #include <signal.h>
@@ -12,15 +19,20 @@
 #include "common/crypto.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/supervisor.h"
 #include "gateway/cluster.h"
 #include "gateway/front.h"
 #include "gateway/report.h"
 
 #define ID_BYTES      9                        /* of randomness in a gateway's id */
 #define STOP_LOOK_MS  50
+#define LEAVE_MS      1000                     /* for answers that are under way */
+
+enum stage { STAGE_SERVING, STAGE_NOTICE, STAGE_MOVING, STAGE_LEAVING, STAGE_CLOSED };
 
 struct gateway {
     struct settings     *settings;
+    struct supervisor   *supervisor;
     char                *id;
     struct net          *net;
     struct metrics      *metrics;
@@ -33,8 +45,8 @@ struct gateway {
     struct front         front;
     uv_signal_t          sigterm, sigint;
     uv_timer_t           stop_timer;
-    uint64_t             stop_by_ms;           /* 0: not stopping */
-    bool                 is_closing;
+    enum stage           stage;
+    uint64_t             until_ms;             /* of this stage */
 };
 
 static char *id_make(void)
@@ -143,9 +155,12 @@ static void pages_make(struct gateway *g)
         log_warn("no-page", LOG_TEXT("web_root", g->settings->web_root), LOG_ERR(err));
 }
 
+/* The sockets that a supervisor opened are taken by their names; the clients' is the one that is
+ * left. */
 static int listen_on(struct gateway *g)
 {
     const struct settings *s = g->settings;
+    int metrics_fd = supervisor_take_socket(g->supervisor, "metrics");
     int err = cluster_listen(&g->cluster, s->bind_address, (int)s->internal_port,
                              s->advertise_url);
 
@@ -154,15 +169,17 @@ static int listen_on(struct gateway *g)
                   LOG_NUM("internal_port", s->internal_port), LOG_ERR(err));
         return err;
     }
-    err = front_listen(&g->front, s->bind_address, (int)s->port);
+    err = front_listen(&g->front, s->bind_address, (int)s->port,
+                       supervisor_take_socket(g->supervisor, NULL));
     if (err != 0) {
         log_error("listen-failed", LOG_TEXT("address", s->bind_address), LOG_NUM("port", s->port),
                   LOG_ERR(err));
         return err;
     }
-    if (s->metrics_port == 0)
+    if (s->metrics_port == 0 && metrics_fd < 0)
         return 0;
-    err = front_listen_metrics(&g->front, g->net, s->metrics_bind_address, (int)s->metrics_port);
+    err = front_listen_metrics(&g->front, g->net, s->metrics_bind_address, (int)s->metrics_port,
+                               metrics_fd);
     if (err != 0)
         log_error("listen-failed", LOG_TEXT("address", s->metrics_bind_address),
                   LOG_NUM("port", s->metrics_port), LOG_ERR(err));
@@ -183,9 +200,10 @@ static void on_app_closed(void *arg)
 
 static void close_all(struct gateway *g)
 {
-    if (g->is_closing)
+    if (g->stage == STAGE_CLOSED)
         return;
-    g->is_closing = true;
+    g->stage = STAGE_CLOSED;
+    supervisor_close(g->supervisor);
     uv_close((uv_handle_t *)&g->sigterm, NULL);
     uv_close((uv_handle_t *)&g->sigint, NULL);
     uv_close((uv_handle_t *)&g->stop_timer, NULL);
@@ -194,39 +212,58 @@ static void close_all(struct gateway *g)
     app_close(&g->app, on_app_closed, g);
 }
 
-/* Sockets, websockets that go through us, and answers that somebody still waits for. */
-static bool is_drained(const struct gateway *g)
+static void enter(struct gateway *g, enum stage stage, uint64_t within_ms)
 {
-    return app_is_drained(&g->app) && cluster_is_drained(&g->cluster) &&
-           front_is_drained(&g->front);
+    g->stage = stage;
+    g->until_ms = net_now_ms(g->net) + within_ms;
+}
+
+static void begin_moving(struct gateway *g)
+{
+    uint64_t ms = (uint64_t)g->settings->drain_seconds * 1000;
+
+    log_info("drain", LOG_NUM("clients", sio_namespace_size(g->app.ns)),
+             LOG_NUM("seconds", g->settings->drain_seconds));
+    app_drain(&g->app);
+    cluster_drain(&g->cluster, ms);
+    enter(g, STAGE_MOVING, ms);
+}
+
+/* Nobody's socket is here, and no websocket goes through us. */
+static bool has_moved(const struct gateway *g)
+{
+    return app_is_drained(&g->app) && cluster_is_drained(&g->cluster);
 }
 
 static void on_stop_look(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
+    bool            is_over = net_now_ms(g->net) >= g->until_ms;
 
-    if (is_drained(g) || net_now_ms(g->net) >= g->stop_by_ms)
+    if (g->stage == STAGE_NOTICE && is_over) {
+        begin_moving(g);
+    } else if (g->stage == STAGE_MOVING && (is_over || has_moved(g))) {
+        front_drain(&g->front);
+        enter(g, STAGE_LEAVING, LEAVE_MS);
+    } else if (g->stage == STAGE_LEAVING &&
+               (is_over || (has_moved(g) && front_is_drained(&g->front)))) {
         close_all(g);
+    }
 }
 
 void gateway_stop(struct gateway *g)
 {
-    uint64_t now = net_now_ms(g->net);
-
-    if (g->is_closing)
+    if (g->stage == STAGE_CLOSED)
         return;
-    if (g->stop_by_ms != 0) {
+    if (g->stage != STAGE_SERVING) {
         log_info("stop-at-once", LOG_NUM("clients", sio_namespace_size(g->app.ns)));
         close_all(g);
         return;
     }
-    log_info("drain", LOG_NUM("clients", sio_namespace_size(g->app.ns)),
-             LOG_NUM("seconds", g->settings->drain_seconds));
+    log_info("stopping", LOG_NUM("notice_seconds", g->settings->drain_notice_seconds));
+    supervisor_stopping(g->supervisor);
     health_drain(&g->health);
-    front_drain(&g->front);
-    app_drain(&g->app);
-    cluster_drain(&g->cluster, (uint64_t)g->settings->drain_seconds * 1000);
-    g->stop_by_ms = now + (uint64_t)g->settings->drain_seconds * 1000 + 1000;
+    enter(g, STAGE_NOTICE, (uint64_t)g->settings->drain_notice_seconds * 1000);
     uv_timer_start(&g->stop_timer, on_stop_look, 0, STOP_LOOK_MS);
 }
 
@@ -250,6 +287,15 @@ static void signals_watch(struct gateway *g, uv_loop_t *loop)
 
 /* --- making --- */
 
+static void on_looked(bool is_ready, void *arg)
+{
+    struct gateway *g = arg;
+
+    if (g->stage == STAGE_SERVING)
+        supervisor_ready(g->supervisor, is_ready);
+    log_flush(false);
+}
+
 static void front_make(struct gateway *g)
 {
     const struct front_parts parts = {
@@ -259,6 +305,7 @@ static void front_make(struct gateway *g)
     };
 
     health_init(&g->health, net_loop(g->net), &g->app, g->taskd, g->metrics);
+    health_watch(&g->health, on_looked, g);
     proxy_init(&g->proxy, g->taskd, g->metrics);
     pages_make(g);
     front_init(&g->front, g->net, &parts);
@@ -267,6 +314,7 @@ static void front_make(struct gateway *g)
 static int fail(struct gateway *g, const char *what)
 {
     log_error("start-failed", LOG_TEXT("why", what));
+    supervisor_close(g->supervisor);
     if (g->taskd != NULL)
         taskd_client_close(g->taskd);
     net_close(g->net);
@@ -284,6 +332,7 @@ int gateway_new(uv_loop_t *loop, struct settings *settings, struct gateway **out
     *out = g;
     g->settings = settings;
     g->id = id_make();
+    g->supervisor = supervisor_new(loop);
     g->net = net_new(loop);
     g->metrics = metrics_new();
     to.metrics = g->metrics;

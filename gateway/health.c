@@ -30,6 +30,8 @@ static void on_timer(uv_timer_t *timer)
     look(h);
     memmove(h->samples + 1, h->samples, HEALTH_SECONDS * sizeof(h->samples[0]));
     h->samples[0] = messages(h);
+    if (h->looked != NULL)
+        h->looked(health_is_ready(h), h->looked_arg);
 }
 
 static double read_ready(void *arg)
@@ -60,6 +62,12 @@ void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct task
     uv_timer_init(loop, &h->timer);
     h->timer.data = h;
     uv_timer_start(&h->timer, on_timer, LOOK_EVERY_MS / 4, LOOK_EVERY_MS);
+}
+
+void health_watch(struct health *h, health_look_cb *cb, void *arg)
+{
+    h->looked = cb;
+    h->looked_arg = arg;
 }
 
 void health_close(struct health *h)

@@ -10,17 +10,23 @@
 
 #define HEALTH_SECONDS 5                       /* messagesPerSecond is a mean over so many */
 
+/* Dependencies have been looked at: once a second. */
+typedef void health_look_cb(bool is_ready, void *arg);
+
 struct health {
     struct app          *app;
     struct taskd_client *taskd;
     uv_timer_t           timer;
     uint64_t             samples[HEALTH_SECONDS + 1];   /* messages until then, newest first */
+    health_look_cb      *looked;               /* or NULL */
+    void                *looked_arg;
     bool                 is_draining;
     bool                 redis_ok, is_announced, taskd_reachable, taskd_ready;
 };
 
 void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct taskd_client *taskd,
                  struct metrics *m);
+void health_watch(struct health *h, health_look_cb *cb, void *arg);
 void health_close(struct health *h);
 
 /* From now on not ready. */

@@ -66,6 +66,7 @@ static int run(struct settings *s)
         log_error("loop-not-empty", LOG_NUM("handles", loop.active_handles));
         return EXIT_FAILED;
     }
+    log_flush(true);
     log_info("gateway-down", LOG_NUM("err", err));
     return err == 0 ? 0 : EXIT_FAILED;
 }

@@ -18,7 +18,8 @@ struct settings {
     int64_t port, metrics_port, internal_port;
     int64_t rollout_percent;
     int64_t joins_per_second, events_per_second, rooms_per_socket, connections_per_address;
-    int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max, drain_seconds;
+    int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max;
+    int64_t drain_notice_seconds, drain_seconds;
     int64_t compare_interval_ms;
     int64_t connections_max, header_bytes_max, headers_max, head_timeout_ms, body_timeout_ms;
     int64_t connect_timeout_ms, upgrade_timeout_ms;

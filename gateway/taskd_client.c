@@ -1,8 +1,10 @@
 /* taskd_client.c -- see taskd_client.h.
  *
  * A target is "up" until a call to it fails below HTTP; the probe, once a second, brings it
- * back. While any is up the others are not asked; where none is, all are tried in turn, so
- * that the first call after a start, or after everything was away, need not wait for a probe.
+ * back, and says whether it is ready. While any is up and ready the others are not asked: one
+ * that is about to stop says so in time (SPEC F4). Where none is, those that are up are, and
+ * where none of these is, all are tried in turn, so that the first call after a start, or after
+ * everything was away, need not wait for a probe.
  *
  * A call keeps a copy of what it sends, since it may have to be sent again when the caller's
  * request is long gone. Only errors that say "no connection was made" allow a POST to be
@@ -74,17 +76,28 @@ struct taskd_call {
 
 /* --- choosing --- */
 
-/* The next target in turn that is up; where none is, simply the next. */
-static struct target *target_choose(struct taskd_client *c)
+/* The next target in turn that is up (and ready); NULL: none is. */
+static struct target *target_next(struct taskd_client *c, bool is_ready)
 {
     for (size_t i = 0; i < c->target_count; i++) {
         struct target *t = &c->targets[(c->turn + i) % c->target_count];
 
-        if (t->is_up) {
+        if (t->is_up && (t->is_ready || !is_ready)) {
             c->turn = (c->turn + i + 1) % c->target_count;
             return t;
         }
     }
+    return NULL;
+}
+
+static struct target *target_choose(struct taskd_client *c)
+{
+    struct target *t = target_next(c, true);
+
+    if (t == NULL)
+        t = target_next(c, false);
+    if (t != NULL)
+        return t;
     c->turn = (c->turn + 1) % c->target_count;
     return &c->targets[c->turn];
 }

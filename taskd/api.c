@@ -373,20 +373,22 @@ struct api *api_new(const struct api_parts *parts)
     return a;
 }
 
-int api_listen(struct api *a, const char *address, int port, int *out_port)
+static int listen_on(struct http_server *s, const char *address, int port, int fd, int *out_port)
 {
-    int err = http_server_listen(a->server, address, port);
+    int err = fd >= 0 ? http_server_listen_on(s, fd) : http_server_listen(s, address, port);
 
-    *out_port = err == 0 ? http_server_port(a->server) : 0;
+    *out_port = err == 0 ? http_server_port(s) : 0;
     return err;
 }
 
-int api_listen_metrics(struct api *a, const char *address, int port, int *out_port)
+int api_listen(struct api *a, const char *address, int port, int fd, int *out_port)
 {
-    int err = http_server_listen(a->metrics_server, address, port);
+    return listen_on(a->server, address, port, fd, out_port);
+}
 
-    *out_port = err == 0 ? http_server_port(a->metrics_server) : 0;
-    return err;
+int api_listen_metrics(struct api *a, const char *address, int port, int fd, int *out_port)
+{
+    return listen_on(a->metrics_server, address, port, fd, out_port);
 }
 
 void api_drain(struct api *a)
@@ -407,4 +409,9 @@ void api_close(struct api *a)
 size_t api_calls(const struct api *a)
 {
     return a->calls;
+}
+
+size_t api_connections(const struct api *a)
+{
+    return http_server_connections(a->server);
 }

@@ -32,9 +32,10 @@ struct api_parts {
 
 struct api *api_new(const struct api_parts *parts);
 
-/* Returns 0 or a libuv error; `*out_port` is the one that was taken. */
-int api_listen(struct api *a, const char *address, int port, int *out_port);
-int api_listen_metrics(struct api *a, const char *address, int port, int *out_port);
+/* Listen, on `fd` where it is not -1: a socket that listens already, ours from then on. Returns 0
+ * or a libuv error; `*out_port` is the one that was taken. */
+int api_listen(struct api *a, const char *address, int port, int fd, int *out_port);
+int api_listen_metrics(struct api *a, const char *address, int port, int fd, int *out_port);
 
 /* Take no new connections; what is under way is answered, and its connection closed. */
 void api_drain(struct api *a);
@@ -44,5 +45,6 @@ void api_drain(struct api *a);
 void api_close(struct api *a);
 
 size_t api_calls(const struct api *a);         /* under way */
+size_t api_connections(const struct api *a);
 
 #endif

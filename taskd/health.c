@@ -31,6 +31,8 @@ struct health {
     bool          store_asked, redis_was_up;
     bool        (*is_met)(void *arg);          /* NULL: nothing more is needed */
     void         *needs_arg;
+    health_look_cb *looked;                    /* or NULL */
+    void         *looked_arg;
     bool          is_draining, is_closing, is_timer_closed;
 };
 
@@ -82,6 +84,8 @@ static void on_timer(uv_timer_t *timer)
         s->is_asked = true;
         h->asked++;
     }
+    if (h->looked != NULL)
+        h->looked(health_is_ready(h), h->looked_arg);
 }
 
 bool health_store_ok(const struct health *h)
@@ -109,6 +113,12 @@ void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg)
 {
     h->is_met = is_met;
     h->needs_arg = arg;
+}
+
+void health_watch(struct health *h, health_look_cb *cb, void *arg)
+{
+    h->looked = cb;
+    h->looked_arg = arg;
 }
 
 int64_t health_unpublished(const struct health *h)

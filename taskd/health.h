@@ -21,6 +21,10 @@ struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *co
 /* Ready only while this, too, says so: asked when health is. */
 void health_needs(struct health *h, bool (*is_met)(void *arg), void *arg);
 
+/* What we need has been asked for: once a second. */
+typedef void health_look_cb(bool is_ready, void *arg);
+void health_watch(struct health *h, health_look_cb *cb, void *arg);
+
 /* Forget about it; the memory goes when the answers under way have come. */
 void health_close(struct health *h);
 

@@ -82,6 +82,7 @@ struct ingest {
     size_t                   held_bytes;
     char                     cursor[ID_SIZE];  /* of what is pending; ">" after that */
     bool                     is_reading, has_group, is_closing;
+    bool                     is_draining, is_drained;
     uint64_t                 pause_until_ms, scanned_ms;
     char                     acks[ACKS_MAX][ID_SIZE];
     size_t                   ack_count;
@@ -442,10 +443,31 @@ static void read_more(struct ingest *in)
     in->is_reading = err == 0;
 }
 
+/* On the way out. What a read under way brings is pending, and the successor's. */
+static void drain_on(struct ingest *in)
+{
+    struct redis *reader = in->reader;
+
+    if (in->is_drained)
+        return;
+    if (lease_left_ms(in->lease) > 0)
+        acks_flush(in);
+    if (in->acts > 0)
+        return;
+    in->is_drained = true;
+    in->reader = NULL;
+    redis_close(reader);
+    lease_resign(in->lease);
+}
+
 static void ingest_pump(struct ingest *in)
 {
     if (in->is_closing)
         return;
+    if (in->is_draining) {
+        drain_on(in);
+        return;
+    }
     if (lease_left_ms(in->lease) == 0)
         return;                                /* on_tick comes back when it is renewed */
     order_run(in);
@@ -585,6 +607,17 @@ static void on_closed(uv_handle_t *handle)
 
     in->handles_open--;
     ingest_end_if_idle(in);
+}
+
+void ingest_drain(struct ingest *in)
+{
+    in->is_draining = true;
+    ingest_wake(in);
+}
+
+bool ingest_is_drained(const struct ingest *in)
+{
+    return in->is_drained;
 }
 
 void ingest_close(struct ingest *in)

@@ -24,6 +24,11 @@ struct ingest_options {
 struct ingest *ingest_new(uv_loop_t *loop, const struct ingest_options *o, struct tasks *tasks,
                           struct metrics *m);
 
+/* Begin nothing new: what acts is finished and acknowledged, then the lease is given back, so that
+ * another can go on. ingest_close is still due. */
+void ingest_drain(struct ingest *in);
+bool ingest_is_drained(const struct ingest *in);
+
 /* Stop. Acts under way end with their tasks (tasks_close); the memory goes after the last. */
 void ingest_close(struct ingest *in);
 

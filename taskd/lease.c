@@ -50,7 +50,7 @@ struct lease {
     uint64_t         asked_ms;                 /* when the question under way was sent */
     uint64_t         since_ms;                 /* when the lease was asked for, or renewed */
     uint64_t         settled_ms;               /* from when on it may be used */
-    bool             is_asking, is_closing, is_timer_closed;
+    bool             is_asking, is_resigned, is_closing, is_timer_closed;
 };
 
 static uint64_t clock_ms(void)
@@ -80,6 +80,8 @@ static void lease_enter(struct lease *l, enum lease_state state)
     l->state = state;
     if (state == LEASE_HELD)
         log_info("lease-held", LOG_TEXT("key", l->key));
+    else if (was_held && l->is_resigned)
+        log_info("lease-resigned", LOG_TEXT("key", l->key));
     else if (was_held)
         log_warn("lease-lost", LOG_TEXT("key", l->key));
     if (was_held != (state == LEASE_HELD))
@@ -92,12 +94,22 @@ static void end_if_idle(struct lease *l)
         free(l);
 }
 
+static void lease_drop(struct lease *l)
+{
+    struct slice argv[] = { slice_of(l->key), slice_of(l->token) };
+
+    (void)redis_eval(l->redis, &drop_script, NULL, NULL, 1, 2, argv);   /* or it expires */
+}
+
 static void on_taken(int err, const struct redis_reply *reply, void *arg)
 {
     struct lease *l = arg;
+    bool          is_ours = err == 0 && slice_is(redis_reply_text(reply), "OK");
 
     l->is_asking = false;
-    if (!l->is_closing && err == 0 && slice_is(redis_reply_text(reply), "OK")) {
+    if (is_ours && l->is_resigned) {
+        lease_drop(l);                         /* it came too late to be wanted */
+    } else if (is_ours && !l->is_closing) {
         l->since_ms = l->asked_ms;
         l->settled_ms = clock_ms() + (l->is_alone ? 0 : SETTLE_MS);
         lease_enter(l, LEASE_SETTLING);
@@ -143,7 +155,7 @@ static void on_tick(uv_timer_t *timer)
         lease_enter(l, LEASE_SEEKING);
     if (l->state == LEASE_SETTLING && now_ms >= l->settled_ms)
         lease_enter(l, LEASE_HELD);
-    if (l->is_asking)
+    if (l->is_asking || l->is_resigned)
         return;
     if (l->state == LEASE_SEEKING)
         lease_seek(l);
@@ -183,14 +195,22 @@ static void on_timer_closed(uv_handle_t *handle)
     end_if_idle(l);
 }
 
+void lease_resign(struct lease *l)
+{
+    if (l->is_resigned || l->is_closing)
+        return;
+    l->is_resigned = true;
+    if (l->state != LEASE_SEEKING)
+        lease_drop(l);
+    lease_enter(l, LEASE_SEEKING);
+}
+
 void lease_close(struct lease *l)
 {
-    struct slice argv[] = { slice_of(l->key), slice_of(l->token) };
-
     if (l->is_closing)
         return;
     l->is_closing = true;
     if (l->state != LEASE_SEEKING)
-        (void)redis_eval(l->redis, &drop_script, NULL, NULL, 1, 2, argv);   /* or it expires */
+        lease_drop(l);
     uv_close((uv_handle_t *)&l->timer, on_timer_closed);
 }

@@ -32,6 +32,10 @@ uint64_t lease_left_ms(const struct lease *l);
 /* What scripts compare with the key's value. */
 const char *lease_token(const struct lease *l);
 
+/* Give it back and seek it no more: cb has run, with false, before this returns where it was
+ * held. lease_close is still due. */
+void lease_resign(struct lease *l);
+
 /* Give it back; cb does not run any more, the memory goes later on the loop. */
 void lease_close(struct lease *l);
 

@@ -1,8 +1,9 @@
 /* main.c -- taskd: settings, resources, run, and the same backwards.
  *
- * Everything happens on one loop; what blocks, the store's own threads do. On SIGTERM it is
- * not ready at once, takes no new connections, finishes what it began, and ends with an
- * empty loop: a second signal ends it on the spot. */
+ * Everything happens on one loop; what blocks, the store's own threads do. On SIGTERM it is not
+ * ready at once and gives the ingest's lease back as soon as what acts has been written; it
+ * serves on until gateways have noticed (DRAIN_NOTICE_SECONDS), then takes no new connections,
+ * finishes what it began, and ends with an empty loop: a second signal ends it on the spot. */
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/supervisor.h"
 #include "taskd/api.h"
 #include "taskd/settings.h"
 
@@ -23,6 +25,7 @@
 #define REDIS_PENDING_MAX 50000
 #define REDIS_TIMEOUT_MS  5000
 #define STOP_TICK_MS      10
+#define LEAVE_MS          1000                 /* for connections that are about to end */
 
 struct taskd {
     uv_loop_t         loop;
@@ -43,7 +46,9 @@ struct taskd {
     struct api       *api;
     uv_signal_t       on_term, on_int;
     uv_timer_t        stop;
-    bool              is_stopping, knows_aof;
+    uint64_t          listens_until_ms;        /* while stopping */
+    bool              is_stopping, is_leaving, knows_aof;
+    struct supervisor *supervisor;
 };
 
 /* --- Redis --- */
@@ -116,10 +121,19 @@ static void on_stop_tick(uv_timer_t *timer)
 {
     struct taskd *d = timer->data;
 
-    if (api_calls(d->api) > 0)
+    uint64_t      now_ms = uv_now(&d->loop);
+
+    if (!d->is_leaving && now_ms >= d->listens_until_ms) {
+        d->is_leaving = true;
+        api_drain(d->api);
+    }
+    if (!d->is_leaving || api_calls(d->api) > 0 || !ingest_is_drained(d->ingest) ||
+        (api_connections(d->api) > 0 && now_ms < d->listens_until_ms + LEAVE_MS))
         return;
     uv_timer_stop(timer);
     api_close(d->api);
+    ingest_close(d->ingest);
+    supervisor_close(d->supervisor);
     health_close(d->health);
     control_close(d->control);
     tasks_close(d->tasks, on_tasks_closed, d);
@@ -132,10 +146,12 @@ static void on_signal(uv_signal_t *handle, int number)
     if (d->is_stopping)
         _Exit(EXIT_FAILURE);
     d->is_stopping = true;
-    log_info("stopping", LOG_NUM("signal", number));
+    log_info("stopping", LOG_NUM("signal", number),
+             LOG_NUM("notice_seconds", d->settings.drain_notice_seconds));
+    supervisor_stopping(d->supervisor);
     health_drain(d->health);
-    api_drain(d->api);
-    ingest_close(d->ingest);
+    ingest_drain(d->ingest);
+    d->listens_until_ms = uv_now(&d->loop) + (uint64_t)d->settings.drain_notice_seconds * 1000;
     uv_timer_start(&d->stop, on_stop_tick, 0, STOP_TICK_MS);
 }
 
@@ -155,6 +171,15 @@ static int open_store(struct taskd *d)
                 why.data != NULL ? why.data : err_text(err));
     buf_deinit(&why);
     return err;
+}
+
+static void on_looked(bool is_ready, void *arg)
+{
+    struct taskd *d = arg;
+
+    if (!d->is_stopping)
+        supervisor_ready(d->supervisor, is_ready);
+    log_flush(false);
 }
 
 static bool knows_revocations(void *arg)
@@ -199,6 +224,7 @@ static void make_parts(struct taskd *d)
     d->publisher = publisher_new(&d->loop, d->store, servers, links, d->metrics);
     d->tasks = tasks_new(&d->loop, d->store, d->publisher, d->metrics);
     d->health = health_new(&d->loop, d->store, links, servers->count, d->metrics);
+    health_watch(d->health, on_looked, d);
     make_control(d);
     ingest.redis = d->redis;
     d->ingest = ingest_new(&d->loop, &ingest, d->tasks, d->metrics);
@@ -225,12 +251,15 @@ static void start_listening(struct taskd *d)
     const struct settings *s = &d->settings;
     int                    port;
     int                    metrics_port = 0;
+    int                    metrics_fd = supervisor_take_socket(d->supervisor, "metrics");
+    int                    fd = supervisor_take_socket(d->supervisor, NULL);
 
-    listen_or_exit("REST", api_listen(d->api, s->bind_address, (int)s->port, &port),
+    listen_or_exit("REST", api_listen(d->api, s->bind_address, (int)s->port, fd, &port),
                    s->bind_address, s->port);
-    if (s->metrics_port != 0)
-        listen_or_exit("metrics", api_listen_metrics(d->api, s->metrics_bind_address,
-                                                     (int)s->metrics_port, &metrics_port),
+    if (s->metrics_port != 0 || metrics_fd >= 0)
+        listen_or_exit("metrics",
+                       api_listen_metrics(d->api, s->metrics_bind_address, (int)s->metrics_port,
+                                          metrics_fd, &metrics_port),
                        s->metrics_bind_address, s->metrics_port);
     log_info("listening", LOG_TEXT("address", s->bind_address), LOG_NUM("port", port),
              LOG_NUM("metrics_port", metrics_port), LOG_TEXT("version", TASKWIRE_VERSION));
@@ -252,6 +281,7 @@ static int run(struct taskd *d)
     int err;
 
     uv_loop_init(&d->loop);
+    d->supervisor = supervisor_new(&d->loop);
     d->net = net_new(&d->loop);
     d->metrics = metrics_new();
     if (open_store(d) != 0)
@@ -263,6 +293,7 @@ static int run(struct taskd *d)
     err = uv_loop_close(&d->loop);
     metrics_free(d->metrics);
     settings_deinit(&d->settings);
+    log_flush(true);
     log_info("stopped", LOG_NUM("loop", err));
     return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

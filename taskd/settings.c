@@ -31,6 +31,8 @@ static const struct conf_row ROWS[] = {
               "address of /metrics"),
     CONF_NUM("METRICS_PORT", "9301", 0, 65535, struct settings, metrics_port,
              "port of /metrics; 0: off"),
+    CONF_NUM("DRAIN_NOTICE_SECONDS", "3", 0, 3600, struct settings, drain_notice_seconds,
+             "seconds from SIGTERM, not ready, to the end of listening"),
     CONF_TEXT("LOG_LEVEL", "info", struct settings, log_level_text, "debug, info, warn or error"),
     CONF_TEXT("LOG_FORMAT", "kv", struct settings, log_format_text, "kv or json"),
 };

@@ -14,7 +14,7 @@ struct settings {
     char   *redis_url, *store_url;
     char   *jwt_secret, *jwt_public_key, *cluster_secret, *github_secret;
     char   *bind_address, *metrics_bind_address;
-    int64_t port, metrics_port;
+    int64_t port, metrics_port, drain_notice_seconds;
     char   *log_level_text, *log_format_text;
 
     enum log_level  log_level;

@@ -154,7 +154,7 @@ export class Stack {
 
   get commonEnv() {
     return { REDIS_URL: this.redisUrl, JWT_SECRET: this.secret, CLUSTER_SECRET: this.clusterSecret,
-      BIND_ADDRESS: "127.0.0.1", METRICS_PORT: "0", LOG_LEVEL: process.env.LOG_LEVEL || "info" };
+      BIND_ADDRESS: "127.0.0.1", METRICS_PORT: "0", DRAIN_NOTICE_SECONDS: "0", LOG_LEVEL: process.env.LOG_LEVEL || "info" };
   }
 
   /** The taskd that gateways ask; with TASKWIRE_FAULT in `env` it dies at that step (taskd/fault.h). */
