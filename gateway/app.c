@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -67,7 +66,7 @@ static int on_handshake(struct http_request *r, const char **why, void *arg)
     char        peer[NET_ADDRESS_SIZE];
 
     http_request_peer(r, peer);
-    if (a->drain_began_ms != 0 || a->is_closing)
+    if (a->drain_began_ms != 0 || a->is_closing || !control_is_known(a->control))
         return 503;
     if (!origins_allow(a->options.origins, http_request_header(r, "Origin"),
                        http_request_header(r, "Host"))) {
@@ -87,19 +86,17 @@ static void *on_open(struct eio_session *session, struct http_request *r, void *
 {
     struct app     *a = arg;
     struct visitor *v;
-    struct slice    authorization = http_request_header(r, "Authorization");
-    bool            has_bearer = authorization.len > 7 &&
-                                 strncasecmp(authorization.data, "Bearer ", 7) == 0;
+    struct slice    bearer = access_bearer(http_request_header(r, "Authorization"));
     char            peer[NET_ADDRESS_SIZE];
 
     (void)session;
-    if (!has_bearer && a->addresses.clients_max == 0)
+    if (bearer.len == 0 && a->addresses.clients_max == 0)
         return NULL;
     v = mem_new(struct visitor);
     http_request_peer(r, peer);
     v->address = address_enter(&a->addresses, peer);
-    if (has_bearer)
-        v->bearer = mem_strndup(authorization.data + 7, authorization.len - 7);
+    if (bearer.len > 0)
+        v->bearer = mem_strndup(bearer.data, bearer.len);
     return v;
 }
 
@@ -124,7 +121,7 @@ static void on_foreign(struct http_request *r, struct slice owner, void *arg)
 
 /* --- sockets --- */
 
-static void refuse(struct app *a, struct sio_socket *s, enum error_code code)
+void app_refuse(struct app *a, struct sio_socket *s, enum error_code code)
 {
     const struct error_spec *spec = error_spec(code);
     struct buf               data;
@@ -137,61 +134,48 @@ static void refuse(struct app *a, struct sio_socket *s, enum error_code code)
     buf_deinit(&data);
 }
 
-/* Who is it? Returns 0, or the error to refuse with (an enum error_code) in `out_code`. */
-static int authorise(struct app *a, struct sio_socket *s, struct slice auth, struct claims *out,
-                     enum error_code *out_code)
+struct showing {                               /* what a client shows to come in */
+    json_t       *auth;
+    struct slice  token;                       /* of auth, or of its handshake */
+    struct claims claims;
+};
+
+/* Who is it? Returns whether they may come in; else `why` not. */
+static bool authorise(struct app *a, struct sio_socket *s, struct showing *it,
+                      enum error_code *why)
 {
     const struct visitor *v = sio_socket_client_data(s);
-    json_t               *object = json_parse(auth, NULL);
-    const char           *token = json_text(object, "token");
-    int                   err;
 
-    if (token == NULL && v != NULL)
-        token = v->bearer;
-    err = token == NULL ? ERR_TOKEN
-                        : jwt_verify(a->options.user_key, slice_of(token),
-                                     clock_wall_ms() / 1000, out);
-    json_decref(object);
-    *out_code = err == ERR_EXPIRED ? ERROR_TOKEN_EXPIRED : ERROR_UNAUTHORIZED;
-    if (err == 0 && !features_let_in(&a->options.features, out->sub)) {
-        *out_code = ERROR_FEATURE_OFF;
-        err = ERR_FORBIDDEN;
-    }
-    return err;
-}
-
-/* What a client says that wants to go on with its session. */
-static void arrive(struct app *a, struct peer *p, struct slice auth)
-{
-    json_t *object = json_parse(auth, NULL);
-
-    if (json_bool(object, "trace", false))
-        peer_trace(p);
-    arrival_begin(&a->arrivals, p, slice_of(json_text(object, "pid")),
-                  slice_of(json_text(object, "offset")));
-    json_decref(object);
+    it->token = slice_of(json_text(it->auth, "token"));
+    if (it->token.data == NULL && v != NULL)
+        it->token = slice_of(v->bearer);
+    if (!access_check(&a->access, it->token, &it->claims, why))
+        return false;
+    *why = ERROR_FEATURE_OFF;
+    return features_let_in(control_features(a->control), it->claims.sub);
 }
 
 static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
 {
     struct app     *a = arg;
-    struct claims   claims;
-    enum error_code code;
+    struct showing  it = { .auth = json_parse(auth, NULL) };
+    enum error_code why;
     struct peer    *p;
 
     if (a->is_closing) {
         sio_close_transport(s);
-        return;
+    } else if (!authorise(a, s, &it, &why)) {
+        app_refuse(a, s, why);
+    } else {
+        p = peer_new(&a->peers, s, users_enter(&a->users, &it.claims, net_now_ms(a->net)),
+                     orgs_ref(a->orgs, slice_of(it.claims.org)));
+        standing_begin(a, p, &it.claims, it.token);
+        if (json_bool(it.auth, "trace", false))
+            peer_trace(p);
+        arrival_begin(&a->arrivals, p, slice_of(json_text(it.auth, "pid")),
+                      slice_of(json_text(it.auth, "offset")));
     }
-    if (authorise(a, s, auth, &claims, &code) != 0) {
-        refuse(a, s, code);
-        return;
-    }
-    p = peer_new(&a->peers, s, users_enter(&a->users, &claims, net_now_ms(a->net)),
-                 orgs_ref(a->orgs, slice_of(claims.org)));
-    p->exp_s = claims.exp_s;
-    expiry_add(&a->expiry, &p->in_expiry, claims.exp_s);
-    arrive(a, p, auth);
+    json_decref(it.auth);
 }
 
 static void on_event(struct sio_socket *s, const struct sio_event *e, void *arg)
@@ -207,17 +191,9 @@ static void leave_task(struct peer *p, struct slice task, void *arg)
     topics_leave(arg, p, task);
 }
 
-static void on_disconnect(struct sio_socket *s, enum sio_reason reason, void *arg)
+void app_release(struct app *a, struct peer *p, bool is_kept)
 {
-    struct app  *a = arg;
-    struct peer *p = sio_socket_data(s);
-
-    if (p == NULL)
-        return;
-    log_debug("socket-closed", LOG_TEXT("socket", sio_socket_sid(s)),
-              LOG_TEXT("why", sio_reason_text(reason)));
-    arrival_end(&a->arrivals, p,
-                reason != SIO_REASON_CLIENT_LEFT && reason != SIO_REASON_SERVER_LEFT);
+    arrival_end(&a->arrivals, p, is_kept);
     topics_each_of(p, leave_task, &a->topics);
     boards_leave(&a->boards, p);
     while (!list_is_empty(&p->waits)) {
@@ -227,10 +203,27 @@ static void on_disconnect(struct sio_socket *s, enum sio_reason reason, void *ar
         memcpy(task, w->task, sizeof(task));
         topics_leave(&a->topics, p, slice_of(task));
     }
-    list_remove(&p->in_expiry);
+    guard_remove(&p->guard);
     users_leave(&a->users, p->user);
     org_unref(p->org);
     peer_free(p);
+}
+
+static void on_disconnect(struct sio_socket *s, enum sio_reason reason, void *arg)
+{
+    struct peer *p = sio_socket_data(s);
+
+    if (p == NULL)
+        return;
+    log_debug("socket-closed", LOG_TEXT("socket", sio_socket_sid(s)),
+              LOG_TEXT("why", sio_reason_text(reason)));
+    app_release(arg, p, reason != SIO_REASON_CLIENT_LEFT && reason != SIO_REASON_SERVER_LEFT);
+}
+
+/* Who has come back to their rooms: may they be there? */
+static void on_recovered(struct peer *p, void *arg)
+{
+    standing_check(arg, p);
 }
 
 static const struct sio_namespace_handlers NAMESPACE_HANDLERS = {
@@ -240,21 +233,6 @@ static const struct sio_namespace_handlers NAMESPACE_HANDLERS = {
 };
 
 /* --- time --- */
-
-static int64_t expires_when(const struct list *node)
-{
-    return container_of(node, struct peer, in_expiry)->exp_s;
-}
-
-static void on_expired(struct list *node, void *arg)
-{
-    struct peer *p = container_of(node, struct peer, in_expiry);
-
-    (void)arg;
-    sio_disconnect(p->socket, true);
-}
-
-static const struct expiry_calls EXPIRY_CALLS = { .when = expires_when, .over = on_expired };
 
 static void waits_end_due(struct app *a)
 {
@@ -306,7 +284,8 @@ static void on_timer(uv_timer_t *timer)
     arrivals_tick(&a->arrivals);
     presence_link_tick(&a->presence);
     compare_rooms_tick(&a->compare);
-    expiry_turn(&a->expiry, clock_wall_ms() / 1000, &EXPIRY_CALLS, a);
+    control_tick(a->control);
+    standing_tick(a);
     if (++a->tick % TICKS_A_SECOND == 0)
         users_sweep(&a->users, net_now_ms(a->net));
     if (a->drain_began_ms != 0)
@@ -361,6 +340,32 @@ static void metrics_make(struct app *a, struct metrics *m)
                  read_errors, a);
 }
 
+static void on_revoked(const struct revocation *r, void *arg)
+{
+    standing_revoke(arg, r);
+}
+
+static void on_features(void *arg)
+{
+    standing_recheck(arg);
+}
+
+static const struct control_handlers CONTROL_HANDLERS = {
+    .on_revoked = on_revoked, .on_features = on_features,
+};
+
+static void control_make(struct app *a)
+{
+    const struct control_options o = {
+        .loop = net_loop(a->net), .orgs = a->orgs, .taskd = a->options.taskd,
+        .features = a->options.features, .metrics = a->options.metrics,
+    };
+
+    standing_init(a);
+    a->control = control_new(&o, &CONTROL_HANDLERS, a);
+    a->access = (struct access){ a->options.user_key, a->control };
+}
+
 int app_init(struct app *a, struct net *net, const struct app_options *options)
 {
     const struct sio_hooks    hooks = {
@@ -369,7 +374,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     };
     const struct orgs_options oo = { options->redis_url, options->gateway, options->metrics };
     struct arrivals_options   ao = { options->gateway, &a->peers, NULL, &a->topics, &a->boards,
-                                     NULL, options->metrics };
+                                     NULL, on_recovered, a, options->metrics };
     uv_loop_t                *loop = net_loop(net);
 
     *a = (struct app){ .net = net, .options = *options };
@@ -379,6 +384,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     a->sio = sio_server_new(net, &a->options.sio, options->metrics);
     sio_server_hooks(a->sio, &hooks, a);
     a->ns = sio_namespace_new(a->sio, "/", &NAMESPACE_HANDLERS, a);
+    control_make(a);
     ao.orgs = a->orgs;
     ao.ns = a->ns;
     sources_init(&a->sources, loop, options->taskd);
@@ -392,7 +398,6 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     presence_link_init(&a->presence, &a->lines, a->orgs, options->gateway, options->metrics);
     users_init(&a->users, options->joins_per_second);
     addresses_init(&a->addresses, options->connections_per_address);
-    expiry_init(&a->expiry, clock_wall_ms() / 1000);
     metrics_make(a, options->metrics);
     uv_timer_init(loop, &a->timer);
     a->timer.data = a;
@@ -411,7 +416,9 @@ static void on_sio_closed(void *arg)
     topics_deinit(&a->topics);
     boards_deinit(&a->boards);
     sources_close(&a->sources);
+    control_free(a->control);
     orgs_close(a->orgs);
+    standing_deinit(a);
     users_deinit(&a->users);
     uv_close((uv_handle_t *)&a->timer, NULL);
     a->on_closed(a->on_closed_arg);

@@ -7,12 +7,13 @@
 
 #include "common/jwt.h"
 #include "common/metrics.h"
+#include "gateway/access.h"
 #include "gateway/addresses.h"
 #include "gateway/arrival.h"
 #include "gateway/boards.h"
 #include "gateway/cluster.h"
 #include "gateway/compare_rooms.h"
-#include "gateway/expiry.h"
+#include "gateway/control.h"
 #include "gateway/lines.h"
 #include "gateway/features.h"
 #include "gateway/orgs.h"
@@ -21,6 +22,7 @@
 #include "gateway/presence_link.h"
 #include "gateway/socketio/socketio.h"
 #include "gateway/source.h"
+#include "gateway/standing.h"
 #include "gateway/topics.h"
 #include "gateway/users.h"
 
@@ -29,7 +31,7 @@ struct app_options {
     const char          *redis_url;
     struct jwt_key      *user_key;
     struct taskd_client *taskd;
-    struct features      features;
+    struct features      features;             /* of the environment; control_features are in force */
     struct origins      *origins;
     struct cluster      *cluster;              /* takes requests of others' sessions; may be made
                                                   later, but before the first request */
@@ -47,6 +49,8 @@ struct app {
     struct sio_server    *sio;
     struct sio_namespace *ns;
     struct orgs          *orgs;
+    struct control       *control;
+    struct access         access;
     struct sources        sources;
     struct lines         lines;
     struct topics         topics;
@@ -57,7 +61,7 @@ struct app {
     struct presence_link  presence;
     struct users          users;
     struct addresses      addresses;
-    struct expiry         expiry;
+    struct standing       standing;
     uv_timer_t            timer;
     uint64_t              tick;                /* of the timer */
     uint64_t              drain_began_ms;      /* 0: not draining */
@@ -79,5 +83,13 @@ bool app_is_drained(const struct app *a);      /* nobody is left */
 /* End everything; cb runs when nothing of it is left but closing handles. Before: Redis and
  * taskd are still there; afterwards `taskd` may be closed. */
 void app_close(struct app *a, void (*cb)(void *arg), void *arg);
+
+/* --- for standing.c --- */
+
+/* Refuse a socket that is asking in; a peer of its must have been released. */
+void app_refuse(struct app *a, struct sio_socket *s, enum error_code code);
+
+/* The peer goes, from all that knows it; `is_kept`: its client may come back to where it was. */
+void app_release(struct app *a, struct peer *p, bool is_kept);
 
 #endif

@@ -305,6 +305,7 @@ static void rooms_refresh(struct arrival *a)
 
 static void finish(struct arrival *a)
 {
+    struct arrivals *as = a->all;
     struct peer     *p = a->peer;
     struct recovery *r = &a->recovery;
 
@@ -316,12 +317,13 @@ static void finish(struct arrival *a)
             peer_left(p, slice_of(r->rooms[i].task));
     }
     recovery_each(r, say, a);
-    metric_inc(a->all->outcomes[ARRIVAL_RECOVERED]);
+    metric_inc(as->outcomes[ARRIVAL_RECOVERED]);
     let_in(p, a->sid);
     p->follows_log = true;
     p->all->followers++;
     rooms_refresh(a);
     arrival_free(a);
+    as->on_recovered(p, as->arg);
 }
 
 static bool is_settled(const struct arrival *a)
@@ -556,7 +558,8 @@ void arrivals_init(struct arrivals *as, const struct arrivals_options *options)
     struct metrics *m = options->metrics;
 
     *as = (struct arrivals){ .loop = options->peers->loop, .topics = options->topics,
-                             .boards = options->boards, .ns = options->ns };
+                             .boards = options->boards, .ns = options->ns,
+                             .on_recovered = options->on_recovered, .arg = options->arg };
     list_init(&as->all);
     list_init(&as->due);
     seats_init(&as->seats, options->peers, options->gateway, options->orgs, m);

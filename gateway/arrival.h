@@ -40,6 +40,8 @@ struct arrivals {
     struct topics   *topics;
     struct boards   *boards;
     struct sio_namespace *ns;
+    void           (*on_recovered)(struct peer *p, void *arg);
+    void            *arg;
     struct list      all;
     struct list      due;                      /* to be looked at, on a clean stack */
     uv_timer_t       wake;
@@ -56,6 +58,9 @@ struct arrivals_options {
     struct topics   *topics;
     struct boards   *boards;
     struct sio_namespace *ns;
+    /* Somebody has come back to their rooms and is let in. May end them. */
+    void           (*on_recovered)(struct peer *p, void *arg);
+    void            *arg;
     struct metrics  *metrics;
 };
 

@@ -8,7 +8,9 @@
  * leaving is free. */
 #include "gateway/events.h"
 
+#include "common/clock.h"
 #include "common/json.h"
+#include "proto/check.h"
 
 #define RESYNC_TASKS_MAX 100
 
@@ -34,6 +36,18 @@ static bool may_join(const struct incoming *in)
     return false;
 }
 
+static const struct features *features_of(const struct incoming *in)
+{
+    return control_features(in->app->control);
+}
+
+static bool may_use(const struct incoming *in, bool is_on)
+{
+    if (!is_on)
+        answer(in, ERROR_FEATURE_OFF);
+    return is_on;
+}
+
 /* The task's id, or an answer that says what is wrong with it. */
 static bool task_id_get(const struct incoming *in, struct slice *out)
 {
@@ -47,15 +61,13 @@ static bool task_id_get(const struct incoming *in, struct slice *out)
 /* One task of a request. What cannot be an id is not there. */
 static void join_task(const struct incoming *in, struct request *r, struct slice id)
 {
-    struct wait *w;
+    bool is_id = task_id_is_well_formed(id);
 
-    if (task_id_is_well_formed(id)) {
-        w = wait_new(in->peer, r, id);
-        topics_join(&in->app->topics, w);
-        return;
-    }
-    w = wait_new(in->peer, r, (struct slice){ NULL, 0 });
-    wait_end(w, ERROR_NOT_FOUND);
+    if (is_id && features_of(in)->task_detail)
+        topics_join(&in->app->topics, wait_new(in->peer, r, id));
+    else
+        wait_end(wait_new(in->peer, r, is_id ? id : (struct slice){ NULL, 0 }),
+                 is_id ? ERROR_FEATURE_OFF : ERROR_NOT_FOUND);
 }
 
 static void on_task_join(const struct incoming *in)
@@ -63,11 +75,7 @@ static void on_task_join(const struct incoming *in)
     struct request *r;
     struct slice    id;
 
-    if (!in->app->options.features.task_detail) {
-        answer(in, ERROR_FEATURE_OFF);
-        return;
-    }
-    if (!task_id_get(in, &id) || !may_join(in))
+    if (!may_use(in, features_of(in)->task_detail) || !task_id_get(in, &id) || !may_join(in))
         return;
     r = request_new(in->peer, in->ack, false);
     join_task(in, r, id);
@@ -94,11 +102,7 @@ static void on_dashboard_join(const struct incoming *in)
 {
     struct request *r;
 
-    if (!in->app->options.features.dashboard) {
-        answer(in, ERROR_FEATURE_OFF);
-        return;
-    }
-    if (!may_join(in))
+    if (!may_use(in, features_of(in)->dashboard) || !may_join(in))
         return;
     r = request_new(in->peer, in->ack, false);
     join_dashboard(in, r);
@@ -177,6 +181,32 @@ static void on_resync(const struct incoming *in)
     request_seal(s.request);
 }
 
+/* --- tokens --- */
+
+/* Another token of the same person keeps the connection. What is wrong with one that does not is
+ * said, and the connection lives as long as it would have. */
+static void on_auth_refresh(const struct incoming *in)
+{
+    struct slice    token = slice_of(json_text(in->payload, "token"));
+    struct claims   claims;
+    enum error_code why;
+    char            at[CLOCK_TEXT_SIZE], members[64];
+
+    if (check_fields(SHAPE_AUTH_REFRESH, in->payload, NULL) != 0) {
+        answer(in, ERROR_BAD_MESSAGE);
+    } else if (!access_check(&in->app->access, token, &claims, &why)) {
+        answer(in, (int)why);
+    } else if (!slice_is(user_sub(in->peer->user), claims.sub) ||
+               !slice_is(user_org(in->peer->user), claims.org)) {
+        answer(in, ERROR_FORBIDDEN);
+    } else {
+        guard_renew(&in->peer->guard, &claims, token);
+        clock_format(claims.exp_s * 1000, at);
+        snprintf(members, sizeof(members), "\"expiresAt\":\"%s\"", at);
+        peer_answer_with(in->peer, in->ack, slice_of(members));
+    }
+}
+
 static const struct handler {
     const char *name;
     void      (*fn)(const struct incoming *in);
@@ -187,6 +217,7 @@ static const struct handler {
     { "dashboard:join",   on_dashboard_join,  false },
     { "dashboard:leave",  on_dashboard_leave, false },
     { "resync_requested", on_resync,          false },
+    { "auth:refresh",     on_auth_refresh,    true },
 };
 
 static const struct handler *handler_find(struct slice name)

@@ -26,3 +26,21 @@ void features_print(const struct features *f, const char *sub, struct buf *out)
                live ? "true" : "false", live && f->dashboard ? "true" : "false",
                live && f->task_detail ? "true" : "false");
 }
+
+struct features features_override(const struct features *f, const json_t *flags)
+{
+    int64_t percent = json_int(flags, "FEATURE_WEBSOCKET_ROLLOUT_PERCENT", f->rollout_percent);
+
+    return (struct features){
+        .websocket = json_bool(flags, "FEATURE_WEBSOCKET_ENABLED", f->websocket),
+        .dashboard = json_bool(flags, "FEATURE_WEBSOCKET_DASHBOARD", f->dashboard),
+        .task_detail = json_bool(flags, "FEATURE_WEBSOCKET_TASK_DETAIL", f->task_detail),
+        .rollout_percent = percent < 0 || percent > 100 ? f->rollout_percent : (unsigned)percent,
+    };
+}
+
+bool features_are_equal(const struct features *a, const struct features *b)
+{
+    return a->websocket == b->websocket && a->dashboard == b->dashboard &&
+           a->task_detail == b->task_detail && a->rollout_percent == b->rollout_percent;
+}

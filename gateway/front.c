@@ -4,7 +4,6 @@
  * taskd's. What nobody else knows is the page's. */
 #include "gateway/front.h"
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "gateway/dev_login.h"
 #include "gateway/problem.h"
@@ -16,24 +15,22 @@
 
 static void config_handle(struct front *f, struct http_request *r)
 {
-    struct slice  authorization = http_request_header(r, "Authorization");
-    struct claims claims;
-    struct buf    b;
-    int           err = ERR_TOKEN;
+    const struct app *a = f->parts.app;
+    struct slice      token = access_bearer(http_request_header(r, "Authorization"));
+    struct claims     claims;
+    enum error_code   why;
+    struct buf        b;
 
     if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD) {
         problem_answer_method(r, "GET, HEAD, OPTIONS");
         return;
     }
-    if (authorization.len > 7 && strncasecmp(authorization.data, "Bearer ", 7) == 0)
-        err = jwt_verify(f->parts.user_key, slice_from(authorization, 7),
-                         clock_wall_ms() / 1000, &claims);
-    if (err != 0) {
-        problem_answer(r, err == ERR_EXPIRED ? ERROR_TOKEN_EXPIRED : ERROR_UNAUTHORIZED, NULL);
+    if (!access_check(&a->access, token, &claims, &why)) {
+        problem_answer(r, why, NULL);
         return;
     }
     buf_init(&b, 512);
-    features_print(&f->parts.app->options.features, claims.sub, &b);
+    features_print(control_features(a->control), claims.sub, &b);
     http_request_answer_text(r, 200, "application/json", buf_peek(&b));
     buf_deinit(&b);
 }

@@ -1,8 +1,9 @@
 /* guards.h -- what tokens hold open: sockets and streams, each ended when its token does.
  *
- * Whatever stays open for a token joins here with what the token says. It is then found by whose
- * it is, without looking at the others: by its sub, its jti, and its fingerprint; and by when it
- * ends. So a revocation costs those whom it hits, and time costs one wheel for all (expiry.h).
+ * Whatever stays open for a token joins here with what the token says. It is then found without
+ * a look at the others by its sub, and by when it ends: a person's revocation costs those whom it
+ * hits, and time costs one wheel for all (expiry.h). Single tokens (by jti or fingerprint) that
+ * were revoked are looked for together, in one walk per turn.
  *
  * Many may be hit in one moment (all tokens of one minute end together): they are ended
  * GUARDS_SLICE per turn. Pure but for memory; wall time is an argument. On the loop's thread. */
@@ -21,64 +22,84 @@
 #define GUARDS_WARN_S  60                      /* `expiring` comes so long before the end (SPEC E) */
 #define GUARDS_SLICE   500                     /* are ended, warned, or rechecked in one turn */
 #define GUARDS_BUCKETS 4096
-#define GUARD_KEYS     3                       /* by enum revocation_kind */
 
 struct guards;
 struct guarded;
 
-enum guard_end { GUARD_EXPIRED, GUARD_REVOKED };
+enum guard_end { GUARD_EXPIRED, GUARD_REVOKED, GUARD_UNFIT };
 
+/* What is common to all of a kind. */
 struct guard_calls {
+    struct guards *all;
+
+    /* Whose it is, as its token said. */
+    struct slice (*sub)(const struct guarded *g);
+
     /* The token ends in GUARDS_WARN_S, or in less where it was shown later. Returns false where
      * it cannot be told now: asked again a second later. May be NULL. */
     bool (*expiring)(struct guarded *g, void *arg);
+
+    /* After guards_recheck: may it stay open? If not, `over` follows. May be NULL. */
+    bool (*recheck)(struct guarded *g, void *arg);
+
     /* Once; it is guarded no more. May free it, and remove others. */
     void (*over)(struct guarded *g, enum guard_end why, void *arg);
-    /* After guards_recheck. May remove it. May be NULL. */
-    void (*recheck)(struct guarded *g, void *arg);
     void  *arg;
 };
 
-struct guard_key {
-    struct list in;                            /* of a bucket */
-    uint64_t    tag;
-};
-
 struct guarded {                               /* embedded in what is guarded; do not touch */
-    struct guards            *all;             /* NULL: not guarded */
-    const struct guard_calls *calls;
-    struct guard_key          keys[GUARD_KEYS];
-    struct list               in_time;         /* the wheel, or `due` */
-    struct list               in_all;
-    int64_t                   iat_s, exp_s;
-    bool                      is_warned, is_revoked;
+    const struct guard_calls *calls;           /* NULL: not guarded */
+    struct list in_sub;                        /* a bucket of those with the same sub, and others */
+    struct list in_time;                       /* the wheel, or `due` */
+    uint64_t    jti_tag, token_tag;            /* 0: none */
+    uint64_t    exp_s      : 34;
+    uint64_t    life_s     : 27;               /* from iat to exp, or as long as can be said */
+    uint64_t    is_warned  : 1;
+    uint64_t    is_revoked : 1;
+    uint64_t    is_unfit   : 1;
 };
+_Static_assert(sizeof(struct guarded) == 64, "every idle connection has one: see peer.h");
 
 struct guards {
     struct list   buckets[GUARDS_BUCKETS];
     struct expiry expiry;
-    struct list   due;                         /* warned, ended or revoked, in its turn */
-    struct list   sound, unsound;              /* all; unsound: to be rechecked */
+    struct list   due;                         /* to be warned or ended, in its turn */
+    struct list   unsound;                     /* of buckets[rechecked]: still to be rechecked */
+    size_t        rechecked;                   /* so many buckets; all of them: nothing to do */
+    uint64_t     *revoked;                     /* tags that the next turn looks for */
+    size_t        revoked_count, revoked_cap;
     size_t        count;
 };
 
 void guards_init(struct guards *gs, int64_t now_s);
+void guards_deinit(struct guards *gs);         /* everything has been removed */
 
 void guarded_init(struct guarded *g);
 
-/* Its token was found good. `calls` must outlive it. */
-void guard_add(struct guards *gs, struct guarded *g, const struct claims *claims,
-               struct slice token, const struct guard_calls *calls);
+static inline bool guard_is_on(const struct guarded *g)
+{
+    return g->calls != NULL;
+}
+
+static inline int64_t guard_ends_s(const struct guarded *g)
+{
+    return (int64_t)g->exp_s;
+}
+
+/* Its token was found good. `calls` must outlive it; what its members say of it must be true by
+ * now. */
+void guard_add(struct guarded *g, const struct guard_calls *calls, const struct claims *claims,
+               struct slice token);
 
 /* It goes by itself; harmless where it is not guarded. */
 void guard_remove(struct guarded *g);
 
-/* Another token holds it open from now on (`auth:refresh`). It must be guarded. */
+/* Another token of the same sub holds it open from now on (`auth:refresh`). */
 void guard_renew(struct guarded *g, const struct claims *claims, struct slice token);
 
-/* Everything that this covers is over, from this call on as far as a slice goes. Returns how many
- * were found. */
-size_t guards_revoke(struct guards *gs, const struct revocation *r, int64_t now_s);
+/* Everything that this covers is over: a person's from this call on as far as a slice goes, a single
+ * token's from the next turn on. */
+void guards_revoke(struct guards *gs, const struct revocation *r, int64_t now_s);
 
 /* Everything shall be looked at again by its `recheck`, a slice per turn. */
 void guards_recheck(struct guards *gs);

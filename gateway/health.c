@@ -82,7 +82,8 @@ void health_drain(struct health *h)
 
 bool health_is_ready(const struct health *h)
 {
-    return !h->is_draining && h->redis_ok && h->is_announced && h->taskd_reachable;
+    return !h->is_draining && h->redis_ok && h->is_announced && h->taskd_reachable &&
+           control_is_known(h->app->control);
 }
 
 static void answer_json(struct http_request *r, int status, const struct buf *json)
@@ -139,6 +140,7 @@ static void answer_ready(struct health *h, struct http_request *r)
     reason(&b, !h->redis_ok, "Redis does not answer, or does not deliver");
     reason(&b, !h->is_announced, "not announced to the other gateways yet");
     reason(&b, !h->taskd_reachable, "no taskd answers");
+    reason(&b, !control_is_known(h->app->control), "revocations and flags are not known yet");
     buf_append_text(&b, "]}");
     answer_json(r, is_ready ? 200 : 503, &b);
     buf_deinit(&b);

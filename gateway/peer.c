@@ -51,7 +51,7 @@ struct peer *peer_new(struct peers *all, struct sio_socket *s, struct user *user
     p->user = user;
     p->org = org;
     list_init(&p->waits);
-    list_init(&p->in_expiry);
+    guarded_init(&p->guard);
     sio_socket_set_data(s, p);
     return p;
 }
@@ -190,6 +190,27 @@ void peer_answer(struct peer *p, int64_t ack, int outcome)
     buf_deinit(&b);
 }
 
+void peer_answer_with(struct peer *p, int64_t ack, struct slice members)
+{
+    struct buf b;
+
+    if (ack < 0)
+        return;
+    buf_init(&b, SIZE_MAX / 2);
+    buf_append_text(&b, "[{\"ok\":true,");
+    buf_append_slice(&b, members);
+    buf_append_text(&b, "}]");
+    if (sio_ack(p->socket, ack, buf_peek(&b)) == 0)
+        p->all->traffic.sent++;
+    buf_deinit(&b);
+}
+
+void peer_tell_error(struct peer *p, enum error_code code, const char *task)
+{
+    peers_count_error(p->all, code);
+    emit_error(p, (int)code, task);
+}
+
 /* --- requests --- */
 
 struct request *request_new(struct peer *p, int64_t ack, bool is_batch)
@@ -218,8 +239,7 @@ void request_seal(struct request *r)
 static void request_told(struct request *r, int outcome, const char *task)
 {
     if (outcome != OUTCOME_OK && r->is_batch) {
-        peers_count_error(r->peer->all, (enum error_code)outcome);
-        emit_error(r->peer, outcome, task);
+        peer_tell_error(r->peer, (enum error_code)outcome, task);
     } else if (outcome != OUTCOME_OK) {
         r->outcome = outcome;
     }
@@ -366,7 +386,7 @@ void peer_free(struct peer *p)
 {
     list_each_safe(node, &p->waits)
         wait_drop(container_of(node, struct wait, in_peer));
-    assert(list_is_empty(&p->in_expiry) && p->seat == NULL && p->arrival == NULL);
+    assert(!guard_is_on(&p->guard) && p->seat == NULL && p->arrival == NULL);
     if (p->follows_log)
         p->all->followers--;
     if (p->is_traced)

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/jwt.h"
 #include "common/list.h"
+#include "gateway/guards.h"
 #include "gateway/orgs.h"
 #include "gateway/socketio/socketio.h"
 #include "gateway/users.h"
@@ -61,14 +62,13 @@ struct peer {
     struct sio_socket *socket;
     struct user       *user;                   /* who it is; shared by all their sockets */
     struct org        *org;                    /* its own; a reference */
-    int64_t            exp_s;                  /* when its token ends */
+    struct guarded     guard;                  /* its token holds it open */
     struct seat       *seat;                   /* seats.c's; NULL: none */
     struct arrival    *arrival;                /* arrival.c's, until it is let in */
     bool               follows_log : 1;        /* it came back, so it is owed every line of the log
                                                   that its rooms get, whatever a snapshot showed */
     bool               is_traced   : 1;        /* it has a struct tracer */
     struct list        waits;
-    struct list        in_expiry;
 };
 
 /* Every socket has one, and all that a gateway keeps of an idle connection has to fit into
@@ -132,6 +132,12 @@ void request_seal(struct request *r);
 
 /* Answer an event at once. */
 void peer_answer(struct peer *p, int64_t ack, int outcome);
+
+/* The same with ok and more: `members` is JSON like `"expiresAt":"…"`. */
+void peer_answer_with(struct peer *p, int64_t ack, struct slice members);
+
+/* An `error` that nobody asked for; `task` may be "". Counted. */
+void peer_tell_error(struct peer *p, enum error_code code, const char *task);
 
 /* --- waits --- */
 

@@ -12,8 +12,10 @@
 
 struct socket {
     struct guarded guard;
-    int            warnings, expired, revoked, checks;
+    char           sub[32];
+    int            warnings, expired, revoked, unfit, checks;
     bool           is_deaf;                    /* cannot be warned now */
+    bool           is_outside;                 /* a recheck says no */
     struct socket *takes_along;                /* goes when this one does */
 };
 
@@ -33,21 +35,31 @@ static void on_over(struct guarded *g, enum guard_end why, void *arg)
     ++*(int *)arg;
     if (why == GUARD_EXPIRED)
         s->expired++;
-    else
+    else if (why == GUARD_REVOKED)
         s->revoked++;
+    else
+        s->unfit++;
     if (s->takes_along != NULL)
         guard_remove(&s->takes_along->guard);
 }
 
-static void on_recheck(struct guarded *g, void *arg)
+static bool on_recheck(struct guarded *g, void *arg)
 {
+    struct socket *s = container_of(g, struct socket, guard);
+
     (void)arg;
-    container_of(g, struct socket, guard)->checks++;
+    s->checks++;
+    return !s->is_outside;
 }
 
-static int ended;
-static const struct guard_calls CALLS = { on_expiring, on_over, on_recheck, &ended };
+static struct slice sub_of(const struct guarded *g)
+{
+    return slice_of(container_of(g, struct socket, guard)->sub);
+}
+
+static int           ended;
 static struct guards all;
+static const struct guard_calls CALLS = { &all, sub_of, on_expiring, on_recheck, on_over, &ended };
 
 static int set_up(void **state)
 {
@@ -71,7 +83,8 @@ static void add(struct socket *s, const char *sub, const char *jti, const char *
     struct claims c = claims_of(sub, jti, 900, exp);
 
     *s = (struct socket){ 0 };
-    guard_add(&all, &s->guard, &c, slice_of(token), &CALLS);
+    snprintf(s->sub, sizeof(s->sub), "%s", sub);
+    guard_add(&s->guard, &CALLS, &c, slice_of(token));
 }
 
 static struct revocation revocation(const char *json)
@@ -134,13 +147,14 @@ static void a_renewed_one_lives_by_its_new_token_alone(void **state)
     guards_turn(&all, 1045);
     assert_int_equal(s.warnings, 1);
     guard_renew(&s.guard, &fresh, slice_of("d.e.f"));
-    assert_int_equal(guards_revoke(&all, &old_jti, 1060), 0);
-    assert_int_equal(guards_revoke(&all, &old_ones, 1060), 0);
+    guards_revoke(&all, &old_jti, 1060);
+    guards_revoke(&all, &old_ones, 1060);
     guards_turn(&all, 1239);
     assert_int_equal(s.warnings + s.expired, 1);
     guards_turn(&all, 1240);
     assert_int_equal(s.warnings, 2);
-    assert_int_equal(guards_revoke(&all, &new_jti, 1241), 1);
+    guards_revoke(&all, &new_jti, 1241);
+    guards_turn(&all, 1241);
     assert_int_equal(s.revoked, 1);
     guards_turn(&all, 1400);
     assert_int_equal(ended, 1);
@@ -161,16 +175,20 @@ static void a_revocation_hits_those_it_covers_alone(void **state)
     add(&bob, "bob", "bob", "b.1.x", 5000);
     add(&cat[0], "cat", "ann", "c.1.x", 5000);             /* a jti that reads like a sub */
     add(&cat[1], "cat", "", "c.2.x", 5000);
-    assert_int_equal(guards_revoke(&all, &too_early, 1001), 0);
-    assert_int_equal(guards_revoke(&all, &by_sub, 1001), 2);
+    guards_revoke(&all, &too_early, 1001);
+    assert_int_equal(ended, 0);
+    guards_revoke(&all, &by_sub, 1001);
     assert_int_equal(ann[0].revoked + ann[1].revoked, 2);
-    assert_int_equal(guards_revoke(&all, &by_sub, 1001), 0);
-    assert_int_equal(guards_revoke(&all, &by_jti, 1001), 1);
+    guards_revoke(&all, &by_sub, 1001);
+    guards_revoke(&all, &by_jti, 1001);
+    guards_turn(&all, 1001);
     assert_int_equal(bob.revoked, 1);
+    assert_int_equal(ended, 3);
     jwt_fingerprint(SLICE("c.2.another signature"), fingerprint);
     snprintf(json, sizeof(json), "{\"fingerprint\":\"%s\"}", fingerprint);
     by_token = revocation(json);
-    assert_int_equal(guards_revoke(&all, &by_token, 1001), 1);
+    guards_revoke(&all, &by_token, 1001);
+    guards_turn(&all, 1001);
     assert_int_equal(cat[1].revoked, 1);
     assert_int_equal(cat[0].revoked, 0);
     assert_int_equal(all.count, 1);
@@ -187,7 +205,7 @@ static void one_that_goes_takes_another_along(void **state)
     add(&second, "ann", "", "a.2.x", 5000);
     first.takes_along = &second;
     second.takes_along = &first;
-    assert_int_equal(guards_revoke(&all, &r, 1001), 2);
+    guards_revoke(&all, &r, 1001);
     assert_int_equal(first.revoked + second.revoked, 1);
     assert_int_equal(all.count, 0);
 }
@@ -217,22 +235,101 @@ static void many_go_a_slice_at_a_time_and_who_is_renewed_meanwhile_stays(void **
 static void a_recheck_looks_at_each_once(void **state)
 {
     struct socket s[5];
-    struct socket late;
 
     (void)state;
     for (int i = 0; i < 5; i++)
-        add(&s[i], "ann", "", "a.b.c", 9000);
+        add(&s[i], i < 3 ? "ann" : "bob", "", "a.b.c", 9000);
     guards_recheck(&all);
-    add(&late, "ann", "", "a.b.c", 9000);      /* came in under the new rules */
-    guard_remove(&s[3].guard);
+    guard_remove(&s[1].guard);
     guards_turn(&all, 1001);
     guards_turn(&all, 1002);
     for (int i = 0; i < 5; i++)
-        assert_int_equal(s[i].checks, i != 3);
-    assert_int_equal(late.checks, 0);
+        assert_int_equal(s[i].checks, i != 1);
     guards_recheck(&all);
     guards_turn(&all, 1003);
-    assert_int_equal(late.checks, 1);
+    assert_int_equal(s[4].checks, 2);
+    for (int i = 0; i < 5; i++)
+        guard_remove(&s[i].guard);
+}
+
+static void a_recheck_of_many_goes_on_where_it_was_and_hides_nobody(void **state)
+{
+    enum { MANY = 3 * GUARDS_SLICE };
+    struct revocation r = revocation("{\"sub\":\"ann\"}");
+    struct socket    *s = calloc(MANY, sizeof(*s));
+    int               unfit = 0, revoked = 0;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        add(&s[i], "ann", "", "a.b.c", 9000);
+        s[i].is_outside = i % 3 == 0;
+    }
+    guards_recheck(&all);
+    guards_turn(&all, 1001);
+    assert_int_equal(ended, (GUARDS_SLICE + 2) / 3);
+    guards_recheck(&all);                      /* once more, from the beginning */
+    guards_turn(&all, 1002);
+    guards_revoke(&all, &r, 1002);             /* while most of the bucket is put aside */
+    for (int turn = 0; turn < 4; turn++)
+        guards_turn(&all, 1003);
+    for (int i = 0; i < MANY; i++) {
+        unfit += s[i].unfit;
+        revoked += s[i].revoked;
+    }
+    assert_int_equal(unfit + revoked, MANY);
+    assert_int_equal(ended, MANY);
+    assert_true(unfit > 0 && revoked > MANY / 2);
+    assert_int_equal(all.count, 0);
+    free(s);
+}
+
+static void many_single_tokens_are_found_in_one_walk(void **state)
+{
+    enum { MANY = 1000 };
+    struct socket *s = calloc(MANY, sizeof(*s));
+    int            revoked = 0;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        char sub[32], jti[32];
+
+        snprintf(sub, sizeof(sub), "sub-%d", i);
+        snprintf(jti, sizeof(jti), "jti-%d", i);
+        add(&s[i], sub, jti, "a.b.c", 9000);
+    }
+    for (int i = 0; i < MANY; i += 2) {
+        char              json[64];
+        struct revocation r;
+
+        snprintf(json, sizeof(json), "{\"jti\":\"jti-%d\"}", i);
+        r = revocation(json);
+        guards_revoke(&all, &r, 1001);
+    }
+    guards_turn(&all, 1001);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(s[i].revoked, i % 2 == 0);
+        revoked += s[i].revoked;
+    }
+    assert_int_equal(revoked, MANY / 2);
+    for (int i = 0; i < MANY; i++)
+        guard_remove(&s[i].guard);
+    guards_deinit(&all);
+    free(s);
+}
+
+static void a_token_without_iat_is_older_than_any_revocation(void **state)
+{
+    struct revocation r = revocation("{\"sub\":\"ann\",\"issuedBefore\":\"1970-01-01T00:00:01Z\"}");
+    struct claims     undated = claims_of("ann", "", 0, 5000), dated = claims_of("ann", "", 2, 5000);
+    struct socket     s[2] = { { .sub = "ann" }, { .sub = "ann" } };
+
+    (void)state;
+    guard_add(&s[0].guard, &CALLS, &undated, SLICE("a.b.c"));
+    guard_add(&s[1].guard, &CALLS, &dated, SLICE("d.e.f"));
+    guards_revoke(&all, &r, 1001);
+    assert_int_equal(s[0].revoked, 1);
+    assert_int_equal(s[1].revoked, 0);
+    guard_remove(&s[1].guard);
 }
 
 static void removing_twice_and_what_never_was_guarded_is_harmless(void **state)
@@ -259,6 +356,9 @@ int main(void)
         cmocka_unit_test_setup(one_that_goes_takes_another_along, set_up),
         cmocka_unit_test_setup(many_go_a_slice_at_a_time_and_who_is_renewed_meanwhile_stays, set_up),
         cmocka_unit_test_setup(a_recheck_looks_at_each_once, set_up),
+        cmocka_unit_test_setup(a_recheck_of_many_goes_on_where_it_was_and_hides_nobody, set_up),
+        cmocka_unit_test_setup(many_single_tokens_are_found_in_one_walk, set_up),
+        cmocka_unit_test_setup(a_token_without_iat_is_older_than_any_revocation, set_up),
         cmocka_unit_test_setup(removing_twice_and_what_never_was_guarded_is_harmless, set_up),
     };
 
