@@ -5,8 +5,8 @@
 // of the crowd.
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
-import WebSocket from "ws";
 import { Stack, ask, freePort, sleep, until } from "../harness.mjs";
+import { Bare, inTurns } from "./bare.mjs";
 
 const VIEWERS = Number(process.env.PRESENCE_VIEWERS || (process.env.TASKWIRE_SANITIZED ? 500 : 2000));
 
@@ -143,36 +143,26 @@ test("a Redis that lost everything is told again", async (t) => {
   assert.ok(Number(await stack.redisCall("TTL", "tasks:presence")) > 0);
 });
 
-/** A viewer of the crowd: a bare websocket that joins and counts what it is told. */
-function crowdMember(sub, gateway, id) {
-  return new Promise((done, fail) => {
-    const ws = new WebSocket(`${stack.gateways[gateway].url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
-    const member = { ws, told: 0, last: null };
-    ws.on("error", fail);
-    ws.on("message", (data) => {
-      const text = data.toString();
-      if (text[0] === "0") ws.send(`40${JSON.stringify({ token: stack.token(sub) })}`);
-      else if (text === "2") ws.send("3");
-      else if (text.startsWith("40")) ws.send(`420["task:join",{"taskId":"${id}"}]`);
-      else if (text.startsWith('42["task:presence"')) { member.told++; member.last = JSON.parse(text.slice(2))[1]; }
-      else if (text.startsWith("430")) text.includes('"ok":true') ? done(member) : fail(new Error(text));
-    });
+/** A viewer of the crowd, who counts what it is told. */
+async function crowdMember(sub, gateway, id) {
+  const member = { told: 0, last: null };
+  member.client = await Bare.connect(stack.gateways[gateway].url, stack.token(sub), (name, payload) => {
+    if (name !== "task:presence") return;
+    member.told++;
+    member.last = payload;
   });
+  assert.deepEqual(await member.client.ask("task:join", { taskId: id }), { ok: true });
+  return member;
 }
 
 test(`${VIEWERS} viewers: one message a second each, and little between the gateways`, { timeout: 170_000 }, async (t) => {
   const id = await stack.createTask();
   const began = Date.now(), members = [];
   const before_ = await Promise.all(stack.gateways.map((g) => metric(g, "taskwire_presence_reports_total")));
-  const next = { i: 0 };
-  const some = async () => {
-    while (next.i < VIEWERS) {
-      const i = next.i++;
-      members.push(await crowdMember(`v${i}`, i % 3, id));
-      if (i % 10 === 0) members.push(await crowdMember(`v${i}`, (i + 1) % 3, id));   // on two gateways
-    }
-  };
-  await Promise.all(Array.from({ length: 20 }, some));
+  await inTurns(VIEWERS, async (i) => {
+    members.push(await crowdMember(`v${i}`, i % 3, id));
+    if (i % 10 === 0) members.push(await crowdMember(`v${i}`, (i + 1) % 3, id));   // on two gateways
+  });
   const near = (m) => m.last && Math.abs(m.last.count - VIEWERS) <= VIEWERS * 0.05;
   await until(`everybody is told of about ${VIEWERS}; the last: ${view(members.at(-1).last)}`, () => members.every(near), { ms: 60_000 });
   const seconds = (Date.now() - began) / 1000;
@@ -187,6 +177,6 @@ test(`${VIEWERS} viewers: one message a second each, and little between the gate
   const size = (await stack.redisCall("HGETALL", `tasks:presence:${id}`)).length;
   assert.ok(size < 3 * 4096, `${size} bytes in Redis`);
   t.diagnostic(`${members.length} sockets of ${VIEWERS} people in ${seconds} s: told at most ${told} times each, ${reports} reports, ${size} bytes in Redis, counted ${members[0].last.count}`);
-  for (const m of members) m.ws.terminate();
+  for (const m of members) m.client.cut();
   await until("the hash is empty", async () => (await stack.redisCall("EXISTS", `tasks:presence:${id}`)) === "0", { ms: 30_000 });
 });
