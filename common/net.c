@@ -35,8 +35,10 @@ void net_ref(struct net *net)
 void net_unref(struct net *net)
 {
     assert(net->refs > 0);
-    if (--net->refs == 0)
-        free(net);
+    if (--net->refs != 0)
+        return;
+    pool_deinit(&net->streams);
+    free(net);
 }
 
 struct net *net_new(uv_loop_t *loop)
@@ -48,6 +50,7 @@ struct net *net_new(uv_loop_t *loop)
     list_init(&net->dirty);
     list_init(&net->lingering);
     list_init(&net->connecting);
+    pool_init(&net->streams, sizeof(struct stream));
     uv_idle_init(loop, &net->flush);           /* neither can fail */
     uv_timer_init(loop, &net->linger);
     net->flush.data = net;

@@ -6,6 +6,7 @@
 
 #include "common/list.h"
 #include "common/net.h"
+#include "common/pool.h"
 
 #define NET_READ_BYTES (64 * 1024)
 
@@ -19,6 +20,7 @@ struct net {
     uint64_t    bytes_read;
     uint64_t    bytes_written;
     uint64_t    writes;
+    struct pool streams;
     size_t      refs;                          /* own handles, listeners, connects, streams */
     bool        is_closing;
     char        read_buffer[NET_READ_BYTES];

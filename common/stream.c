@@ -161,10 +161,10 @@ static void ring_consume(struct stream *s, size_t bytes)
 
 struct stream *stream_new(struct net *net, int fd)
 {
-    struct stream *s = mem_new(struct stream);
+    struct stream *s = pool_take(&net->streams);
 
     if (uv_poll_init(net->loop, &s->poll, fd) != 0) {
-        free(s);
+        pool_give(&net->streams, s);
         return NULL;
     }
     s->poll.data = net;
@@ -207,7 +207,7 @@ static void on_closed(uv_handle_t *handle)
         s->ops->on_close(s, s->err, s->arg);
     while (s->count != 0)
         ring_pop(s);
-    free(s);
+    pool_give(&net->streams, s);
     net_unref(net);
 }
 

@@ -88,7 +88,7 @@ bool seat_pid_is_well_formed(struct slice pid)
 
 static struct seat *seat_new(struct seats *all, struct peer *p)
 {
-    struct seat *s = mem_new(struct seat);
+    struct seat *s = pool_take(&all->pool);
 
     assert(p->seat == NULL);
     s->all = all;
@@ -107,7 +107,7 @@ static void seat_free(struct seat *s)
     seat_table_remove(&s->all->table, s);
     list_remove(&s->in_all);
     s->peer->seat = NULL;
-    free(s);
+    pool_give(&s->all->pool, s);
 }
 
 int seat_make(struct seats *all, struct peer *p, struct position start)
@@ -339,6 +339,7 @@ void seats_init(struct seats *all, struct peers *peers, const char *gateway,
     char channel[SEAT_KEY_SIZE + SEAT_OWNER_SIZE];
 
     *all = (struct seats){ .loop = peers->loop, .gateway = gateway, .orgs = orgs };
+    pool_init(&all->pool, sizeof(struct seat));
     list_init(&all->fine);
     list_init(&all->dirty);
     peers->keeper = &KEEPER;
@@ -361,4 +362,5 @@ void seats_handle(struct seats *all, const struct seats_handlers *handlers, void
 void seats_deinit(struct seats *all)
 {
     seat_table_deinit(&all->table);
+    pool_deinit(&all->pool);
 }

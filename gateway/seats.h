@@ -12,6 +12,7 @@
 #define TASKWIRE_GATEWAY_SEATS_H
 
 #include "common/metrics.h"
+#include "common/pool.h"
 #include "gateway/orgs.h"
 #include "gateway/peer.h"
 #include "gateway/recovery.h"
@@ -46,6 +47,7 @@ struct seats {
     struct orgs   *orgs;
     const struct seats_handlers *handlers;
     void          *arg;
+    struct pool       pool;
     struct seat_table table;                   /* by number */
     struct list    fine;                       /* written, the one renewed longest ago first */
     struct list    dirty;                      /* to be written anew */

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/pool.h"
 #include "gateway/engineio/websocket_codec.h"
 
 #define SPARE_READERS_MAX 32                   /* about 4.5 KB each */
@@ -23,6 +24,7 @@ struct websocket_host {
     struct websocket_options options;
     struct ws_limits         limits;
     struct deflater         *deflater;
+    struct pool              websockets;
     struct ws_reader        *spares[SPARE_READERS_MAX];
     size_t                   spare_count;
     size_t                   refs;             /* websockets, and the owner */
@@ -53,6 +55,7 @@ struct websocket_host *websocket_host_new(const struct websocket_options *option
                                        ? options->inflated_bytes_max
                                        : options->message_bytes_max;
     h->deflater = deflater_new();
+    pool_init(&h->websockets, sizeof(struct websocket));
     h->refs = 1;
     return h;
 }
@@ -64,6 +67,7 @@ static void host_unref(struct websocket_host *h)
     while (h->spare_count != 0)
         ws_reader_free(h->spares[--h->spare_count]);
     deflater_free(h->deflater);
+    pool_deinit(&h->websockets);
     free(h);
 }
 
@@ -146,7 +150,8 @@ static void tell_closed(struct websocket *w)
 
 static void on_stream_close(struct stream *s, int err, void *arg)
 {
-    struct websocket *w = arg;
+    struct websocket      *w = arg;
+    struct websocket_host *host = w->host;
 
     (void)s;
     (void)err;
@@ -154,8 +159,8 @@ static void on_stream_close(struct stream *s, int err, void *arg)
     tell_closed(w);
     ws_reader_free(w->reader);
     rcbuf_unref(w->rest);
-    host_unref(w->host);
-    free(w);
+    pool_give(&host->websockets, w);
+    host_unref(host);
 }
 
 /* --- receiving --- */
@@ -241,7 +246,7 @@ static const struct stream_ops STREAM_OPS = {
 struct websocket *websocket_adopt(struct websocket_host *h, struct stream *stream,
                                   int window_bits, struct buf *rest)
 {
-    struct websocket *w = mem_new(struct websocket);
+    struct websocket *w = pool_take(&h->websockets);
 
     w->host = h;
     h->refs++;

@@ -24,7 +24,7 @@
 void client_on_open(struct eio_session *session, struct http_request *r, void *arg)
 {
     struct sio_server *s = arg;
-    struct client *c = mem_new(struct client);
+    struct client *c = pool_take(&s->client_pool);
     uint64_t wait_ms = s->options.connect_timeout_ms;
 
     c->server = s;
@@ -93,7 +93,7 @@ void client_on_close(struct eio_session *session, enum eio_reason reason, void *
     eio_session_set_data(session, NULL);
     deadline_clear(&c->connect);
     assembly_free(c->assembly);
-    free(c);
+    pool_give(&s->client_pool, c);
     server_client_gone(s);
 }
 

@@ -100,7 +100,7 @@ static struct pending *next_due(const struct rooms *set, const struct member *m)
     if (m->home_index != ROOM_NOWHERE)
         due = older(due, set->home, m->delivered);
     for (uint32_t i = 0; i < m->slot_count; i++)
-        due = older(due, m->slots[i].room, m->delivered);
+        due = older(due, member_slots(m)[i].room, m->delivered);
     return due;
 }
 

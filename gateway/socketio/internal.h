@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "common/list.h"
+#include "common/pool.h"
 #include "gateway/engineio/deadlines.h"
 #include "gateway/socketio/fanout.h"
 #include "gateway/socketio/packet.h"
@@ -104,6 +105,7 @@ struct sio_server {
     struct list           receivers;           /* struct receiver */
     uv_timer_t            timer;               /* for the first of both */
     uv_idle_t             idle;                /* runs while there is work for the next turn */
+    struct pool           client_pool, socket_pool;
     size_t                clients;
     struct buf            scratch;             /* for packets that we write */
     struct buf            name;                /* of the event being handled, if it had escapes */

@@ -60,7 +60,7 @@ void rooms_deinit(struct rooms *set)
 
 void member_init(struct member *m)
 {
-    *m = (struct member){ .home_index = ROOM_NOWHERE };
+    *m = (struct member){ .slot_cap = 1, .home_index = ROOM_NOWHERE };
 }
 
 struct room *rooms_find(const struct rooms *set, struct slice name)
@@ -78,7 +78,7 @@ static uint32_t slot_find(const struct room *r, const struct member *m)
 {
     if (m->slot_count <= r->count) {
         for (uint32_t i = 0; i < m->slot_count; i++)
-            if (m->slots[i].room == r)
+            if (member_slots(m)[i].room == r)
                 return i;
     } else {
         for (uint32_t i = 0; i < r->count; i++)
@@ -116,7 +116,7 @@ static void seat_remove(struct room *r, uint32_t index)
         if (last->slot == ROOM_NOWHERE)
             last->member->home_index = index;
         else
-            last->member->slots[last->slot].index = index;
+            member_slots(last->member)[last->slot].index = index;
     }
     if (r->count == 0) {
         fanout_forget(r);
@@ -130,6 +130,17 @@ static void seat_remove(struct room *r, uint32_t index)
     room_drop_if_unused(r);
 }
 
+static void slots_grow(struct member *m)
+{
+    uint32_t          cap = m->slot_cap + (m->slot_cap + 1) / 2;
+    struct room_slot *many = mem_resize(m->slot_cap > 1 ? m->many : NULL, cap * sizeof(*many));
+
+    if (m->slot_cap == 1)
+        many[0] = m->one;
+    m->many = many;
+    m->slot_cap = cap;
+}
+
 bool rooms_join(struct rooms *set, struct member *m, struct slice name)
 {
     struct room *r = rooms_find(set, name);
@@ -141,12 +152,10 @@ bool rooms_join(struct rooms *set, struct member *m, struct slice name)
         r = room_new(set, name);
         HASH_ADD_KEYPTR(hh, set->by_name, r->name, r->name_len, r);
     }
-    if (m->slot_count == m->slot_cap) {
-        m->slot_cap = m->slot_cap == 0 ? 1 : m->slot_cap + (m->slot_cap + 1) / 2;
-        m->slots = mem_resize(m->slots, m->slot_cap * sizeof(*m->slots));
-    }
-    m->slots[m->slot_count].room = r;
-    m->slots[m->slot_count].index = seat_add(r, m, m->slot_count);
+    if (m->slot_count == m->slot_cap)
+        slots_grow(m);
+    member_slots(m)[m->slot_count].room = r;
+    member_slots(m)[m->slot_count].index = seat_add(r, m, m->slot_count);
     m->slot_count++;
     return true;
 }
@@ -160,18 +169,18 @@ void rooms_join_home(struct rooms *set, struct member *m)
 
 static void slot_remove(struct member *m, uint32_t slot)
 {
-    struct room_slot gone = m->slots[slot];
+    struct room_slot *slots = member_slots(m);
+    struct room_slot  gone = slots[slot];
 
     if (slot != --m->slot_count) {
-        struct room_slot *moved = &m->slots[slot];
+        struct room_slot *moved = &slots[slot];
 
-        *moved = m->slots[m->slot_count];
+        *moved = slots[m->slot_count];
         moved->room->seats[moved->index].slot = slot;
     }
-    if (m->slot_count == 0) {
-        free(m->slots);
-        m->slots = NULL;
-        m->slot_cap = 0;
+    if (m->slot_count == 0 && m->slot_cap > 1) {
+        free(m->many);
+        m->slot_cap = 1;
     }
     seat_remove(gone.room, gone.index);
 }
@@ -209,7 +218,7 @@ void rooms_each_of(struct member *m, rooms_each_fn *fn, void *arg)
 
         if (i >= m->slot_count)
             continue;
-        r = m->slots[i].room;
+        r = member_slots(m)[i].room;
         r->holds++;                            /* fn may leave, and still read the name */
         fn(m, room_name(r), arg);
         r->holds--;

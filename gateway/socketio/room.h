@@ -31,16 +31,24 @@ struct room_slot {
 };
 
 struct member {
-    struct room_slot *slots;
+    union {                                    /* see member_slots() */
+        struct room_slot  one;                 /* mostly it is in one room: no array then */
+        struct room_slot *many;
+    };
     uint64_t delivered;                        /* broadcasts up to this number have reached it */
-    uint32_t slot_count, slot_cap;
+    uint32_t slot_count, slot_cap;             /* cap is 1 where it has no array */
     uint32_t home_index;                       /* of its seat in `home`; ROOM_NOWHERE: not there */
 };
 #define ROOM_NOWHERE UINT32_MAX
 
+static inline struct room_slot *member_slots(const struct member *m)
+{
+    return m->slot_cap > 1 ? m->many : (struct room_slot *)&m->one;
+}
+
 struct room_seat {
     struct member *member;
-    uint32_t       slot;                       /* in member->slots; ROOM_NOWHERE in `home` */
+    uint32_t       slot;                       /* in member_slots(); ROOM_NOWHERE in `home` */
 };
 
 struct room {

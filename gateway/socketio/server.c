@@ -204,6 +204,8 @@ struct sio_server *sio_server_new(struct net *net, const struct sio_options *opt
     deadlines_init(&s->acks);
     list_init(&s->early);
     list_init(&s->receivers);
+    pool_init(&s->client_pool, sizeof(struct client));
+    pool_init(&s->socket_pool, sizeof(struct sio_socket));
     buf_init(&s->scratch, SCRATCH_BYTES_MAX);
     buf_init(&s->name, SCRATCH_BYTES_MAX);
     err = uv_timer_init(net_loop(net), &s->timer);
@@ -243,6 +245,8 @@ static void server_free(struct sio_server *s)
     fanout_deinit(&s->fanout);
     buf_deinit(&s->scratch);
     buf_deinit(&s->name);
+    pool_deinit(&s->client_pool);
+    pool_deinit(&s->socket_pool);
     free(s);
     if (on_closed != NULL)
         on_closed(arg);

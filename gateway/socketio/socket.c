@@ -44,7 +44,7 @@ static void make_sid(char out[SIO_SID_MAX], struct buf *scratch)
 
 struct sio_socket *socket_new(struct client *c, struct sio_namespace *n)
 {
-    struct sio_socket *s = mem_new(struct sio_socket);
+    struct sio_socket *s = pool_take(&c->server->socket_pool);
 
     member_init(&s->member);
     s->client = c;
@@ -229,7 +229,7 @@ void socket_finish(struct sio_socket *s)
     if (s->state != SOCKET_REFUSED)
         n->handlers->on_disconnect(s, (enum sio_reason)s->reason, n->arg);
     rooms_leave_all(&s->ns->rooms, &s->member);
-    free(s);
+    pool_give(&n->server->socket_pool, s);
     if (client_is_receiver(c))
         receiver_gone(c);
 }

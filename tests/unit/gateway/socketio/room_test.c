@@ -70,7 +70,7 @@ static void check_twins(const struct hall *h)
         const struct member *m = &h->members[i];
 
         for (uint32_t s = 0; s < m->slot_count; s++) {
-            const struct room_slot *slot = &m->slots[s];
+            const struct room_slot *slot = &member_slots(m)[s];
 
             assert_true(slot->index < slot->room->count);
             assert_ptr_equal(slot->room->seats[slot->index].member, m);
