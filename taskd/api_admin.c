@@ -5,15 +5,12 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/err.h"
 #include "proto/keys.h"
 #include "taskd/api_call.h"
 
 #ifndef TASKWIRE_VERSION
 #define TASKWIRE_VERSION "unknown"
 #endif
-
-#define OUTBOX_SHOWN 100
 
 static void put_object(json_t *to, const char *key, json_t *value)
 {
@@ -109,48 +106,4 @@ void on_status(struct call *c)
     put_object(c->answer, "ingest", ingest);
     if (redis_call(c->parts->redis, on_stream_length, c, "XLEN", KEY_INGEST, NULL) != 0)
         call_answer(c, 200);
-}
-
-/* --- outbox --- */
-
-static void on_outbox_tasks(int err, const struct store_pending *tasks, size_t count, void *arg)
-{
-    struct call *c = arg;
-    json_t      *list = json_array();
-
-    if (err != 0) {
-        json_decref(list);
-        call_failed(c, err);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, json_string(tasks[i].id)) != 0)
-            abort();
-    }
-    put_object(c->answer, "oldest", list);
-    call_answer(c, 200);
-}
-
-static void on_outbox_count(int err, int64_t n, void *arg)
-{
-    struct call *c = arg;
-
-    if (err != 0) {
-        call_failed(c, err);
-        return;
-    }
-    c->answer = json_object();
-    json_put_int(c->answer, "unpublished", n);
-    err = store_unpublished(c->parts->store, 0, clock_wall_ms() + 1, OUTBOX_SHOWN,
-                            on_outbox_tasks, c);
-    if (err != 0)
-        call_failed(c, err);
-}
-
-void on_outbox(struct call *c)
-{
-    int err = store_unpublished_count(c->parts->store, on_outbox_count, c);
-
-    if (err != 0)
-        call_failed(c, err);
 }

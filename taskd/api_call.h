@@ -167,8 +167,12 @@ void on_internal_notifications_read(struct call *c);
 void on_webhook(struct call *c);               /* webhook.c */
 void on_me(struct call *c);                    /* api_admin.c */
 void on_status(struct call *c);
-void on_outbox(struct call *c);
+void on_outbox(struct call *c);                /* api_outbox.c */
+void on_outbox_push(struct call *c);
+void on_position_list(struct call *c);
+void on_position_get(struct call *c);
 void on_dead_letters(struct call *c);          /* api_dead_letters.c */
+void on_dead_letter_get(struct call *c);
 void on_dead_letter_retry(struct call *c);
 void on_dead_letter_drop(struct call *c);
 void on_revocations(struct call *c);           /* api_control.c */

@@ -133,6 +133,31 @@ void on_dead_letters(struct call *c)
         call_failed(c, ERR_REDIS);
 }
 
+static void on_letter(int err, const struct redis_reply *reply, void *arg)
+{
+    struct call *c = arg;
+
+    if (err != 0) {
+        call_failed(c, ERR_REDIS);
+        return;
+    }
+    if (redis_reply_count(reply) == 0) {
+        call_problem(c, ERROR_NOT_FOUND, NULL);
+        return;
+    }
+    c->answer = letter_of(redis_reply_at(reply, 0));
+    call_answer(c, 200);
+}
+
+void on_dead_letter_get(struct call *c)
+{
+    if (!id_is_sound(c->params[0]))
+        call_problem(c, ERROR_NOT_FOUND, NULL);
+    else if (redis_call(c->parts->redis, on_letter, c, "XRANGE", KEY_INGEST_DEAD, c->params[0],
+                        c->params[0], NULL) != 0)
+        call_failed(c, ERR_REDIS);
+}
+
 static void on_retried(int err, const struct redis_reply *reply, void *arg)
 {
     struct call *c = arg;

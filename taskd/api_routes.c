@@ -27,7 +27,12 @@ static const struct route ROUTES[] = {
 
     { HTTP_GET,    "/api/admin/status",      ROUTE_ADMIN, 0,    on_status },
     { HTTP_GET,    "/api/admin/outbox",      ROUTE_ADMIN, 0,    on_outbox },
+    { HTTP_POST,   "/api/admin/outbox/:id",  ROUTE_ADMIN, ROUTE_KEYED | ROUTE_SAFE_TWICE,
+      on_outbox_push },
+    { HTTP_GET,    "/api/admin/positions",     ROUTE_ADMIN, 0,  on_position_list },
+    { HTTP_GET,    "/api/admin/positions/:id", ROUTE_ADMIN, 0,  on_position_get },
     { HTTP_GET,    "/api/admin/dead-letters",           ROUTE_ADMIN, 0, on_dead_letters },
+    { HTTP_GET,    "/api/admin/dead-letters/:id",       ROUTE_ADMIN, 0, on_dead_letter_get },
     { HTTP_DELETE, "/api/admin/dead-letters/:id",       ROUTE_ADMIN, 0, on_dead_letter_drop },
     { HTTP_POST,   "/api/admin/dead-letters/:id/retry", ROUTE_ADMIN, ROUTE_KEYED,
       on_dead_letter_retry },

@@ -21,7 +21,8 @@ def is_meant_well(case):
 
 def cursor(case):
     """A cursor is opaque, and belongs to a list and its order."""
-    kind = "u" if case.query.get("sort") == "-updatedAt" else "c"
+    is_by_update = case.query.get("sort") == "-updatedAt" or case.operation.path == "/api/admin/positions"
+    kind = "u" if is_by_update else "c"
     if case.operation.path == "/api/notifications":
         kind = "n"
     plain = f"{kind}.1700000000000.{'a' * 24}"
