@@ -40,14 +40,14 @@ LIBS        := $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(LLHTTP_LIBS) -lw
 LIBS_TASKD  := $(shell pkg-config --libs libmongoc-1.0 sqlite3 2>/dev/null)
 
 # --- rooms: each folder is an archive, its main.c stands apart ---
-ROOMS       := common proto gateway/engineio gateway/socketio gateway taskd taskd/ctl
+ROOMS       := common proto gateway/engineio gateway/socketio gateway taskd taskd/ctl taskd/ctl/cli
 srcs         = $(filter-out %/main.c,$(sort $(wildcard $(1)/*.c)))
 objs         = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 lib          = $(B)/lib/$(subst /,-,$(1)).a
 COMMON       = $(call lib,proto) $(call lib,common)
 BINS         = $(addprefix $(B)/bin/,gateway taskd taskctl)
 
-all: $(BINS) proto-out web              ## build gateway, taskd and taskctl under build/release/bin
+all: $(BINS) proto-out web man          ## build gateway, taskd and taskctl under build/release/bin
 	@:
 
 $(B)/bin/gateway: $(B)/gateway/main.o $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) $(COMMON)
@@ -58,7 +58,7 @@ $(B)/bin/taskd: $(B)/taskd/main.o $(call lib,taskd) $(COMMON)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS) $(LIBS_TASKD)
 
-$(B)/bin/taskctl: $(B)/taskd/ctl/main.o $(call lib,taskd/ctl) $(COMMON)
+$(B)/bin/taskctl: $(B)/taskd/ctl/main.o $(call lib,taskd/ctl) $(call lib,taskd/ctl/cli) $(COMMON)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS)
 
@@ -86,6 +86,11 @@ proto-out: $(B)/proto-out/.done         ## print TypeScript types and JSON Schem
 $(B)/proto-out/.done: $(B)/bin/protogen
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< $(@D) && touch $@
 
+# --- man pages, printed by taskctl from its table of commands ---
+man: $(B)/man/.done                     ## taskctl's man pages under build/release/man/man1
+$(B)/man/.done: $(B)/bin/taskctl
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< man $(@D)/man1 && touch $@
+
 # --- the page ---
 WEB_FILES    = $(wildcard gateway/web/public/*)
 web: $(B)/web/.done                     ## put the page beside the gateway
@@ -97,7 +102,7 @@ $(B)/web/.done: $(WEB_FILES) gateway/web/package.json
 # --- tests ---
 UNIT_TESTS   = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))
 ALL_LIBS     = $(call lib,gateway) $(call lib,gateway/socketio) $(call lib,gateway/engineio) \
-               $(call lib,taskd/ctl) $(call lib,taskd) $(COMMON)
+               $(call lib,taskd/ctl) $(call lib,taskd/ctl/cli) $(call lib,taskd) $(COMMON)
 
 unit: $(UNIT_TESTS)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(ALL_LIBS)
@@ -212,4 +217,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web unit replays faults sim mutants chaos fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web man unit replays faults sim mutants chaos fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out

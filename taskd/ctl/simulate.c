@@ -23,11 +23,14 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/redis.h"
+#include "common/redis_shard.h"
 #include "proto/envelope.h"
 #include "proto/keys.h"
-#include "taskd/ctl/command.h"
+#include "taskd/ctl/cli/out.h"
+#include "taskd/ctl/commands.h"
 #include "taskd/ctl/identity.h"
 #include "taskd/ctl/scenario.h"
+#include "taskd/ctl/views.h"
 
 #define TICK_MS          20
 #define RETRY_MS         250
@@ -149,7 +152,7 @@ static void on_published(int err, const struct redis_reply *reply, void *arg)
     } else {
         sim->published++;
         if (!sim->is_quiet)
-            printf("%s %s\n", l->scenario.task_id, l->unsent_name);
+            out_line("%s %s", l->scenario.task_id, l->unsent_name);
         free(l->unsent);
         l->unsent = NULL;
         l->due_ms = next_due(sim);
@@ -385,7 +388,7 @@ static void on_tick(uv_timer_t *timer)
     if (sim->rate > 0)
         make_tasks(sim);
     publish_due(sim);
-    fflush(stdout);
+    out_flush();
     if (sim->end_ms != 0 && now >= sim->end_ms)
         stop(sim);
 }
@@ -398,40 +401,28 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* --- the command --- */
 
-static const struct option_spec OPTIONS[] = {
-    { "org",     "ORG",     "demo",  "whose tasks to work on" },
-    { "pace",    "MS",      "4000",  "between two steps of a task, about" },
-    { "rate",    "N",       "0",     "publish N inputs a second on tasks made here; 0: human pace" },
-    { "seconds", "N",       "0",     "stop after so long; 0: at a signal" },
-    { "seed",    "N",       "1",     "what happens to which task" },
-    { "quiet",   NULL,      NULL,    "do not print each step" },
-    { "redis",   "URL",     NULL,    "instead of REDIS_URL" },
-    { "taskd",   "URL",     NULL,    "instead of TASKD_URL" },
-    { NULL, NULL, NULL, NULL },
-};
-
-static const char *setting(const struct command *c, char *const *values, const char *option,
-                           const char *variable, const char *fallback)
+static const char *setting(const struct args *a, const char *option, const char *variable,
+                           const char *fallback)
 {
-    const char *value = command_value(c, values, option);
+    const char *value = args_value(a, option);
 
     if (value == NULL)
         value = getenv(variable);
     return value != NULL && *value != '\0' ? value : fallback;
 }
 
-static bool read_options(struct simulation *sim, const struct command *c, char *const *values)
+static bool read_options(struct simulation *sim, const struct args *a, struct buf *why)
 {
     int64_t seconds, seed;
 
-    if (!command_number(c, values, "pace", 1, 3600000, &sim->pace_ms) ||
-        !command_number(c, values, "rate", 0, 100000, &sim->rate) ||
-        !command_number(c, values, "seconds", 0, 864000, &seconds) ||
-        !command_number(c, values, "seed", 0, INT64_MAX, &seed))
+    if (args_number(a, "pace", 1, 3600000, &sim->pace_ms, why) != 0 ||
+        args_number(a, "rate", 0, 100000, &sim->rate, why) != 0 ||
+        args_number(a, "seconds", 0, 864000, &seconds, why) != 0 ||
+        args_number(a, "seed", 0, INT64_MAX, &seed, why) != 0)
         return false;
-    sim->org = command_value(c, values, "org");
+    sim->org = args_given(a, "org") ? args_value(a, "org") : "demo";
     sim->seed = (uint64_t)seed;
-    sim->is_quiet = command_value(c, values, "quiet") != NULL;
+    sim->is_quiet = args_flag(a, "quiet");
     sim->end_ms = seconds == 0 ? 0 : uv_now(&sim->loop) + (uint64_t)seconds * 1000;
     /* A task takes about ten inputs; with a quarter of the rate in motion, one task moves
      * about four times a second. */
@@ -453,20 +444,41 @@ static bool identify(struct simulation *sim)
     return err == 0;
 }
 
-static bool connect_all(struct simulation *sim, const char *redis_url, const char *taskd_url)
+/* The stream is on the first server, the org's feed where the org lives. */
+static bool connect_redis(struct simulation *sim, const char *urls)
 {
-    struct redis_options o = { .url = redis_url, .name = "simulate", .pending_max = 100000 };
-    char                 channel[200];
+    struct redis_servers servers;
+    struct redis_options o = { .name = "simulate", .pending_max = 100000 };
+    struct buf           why;
+    size_t               own;
 
-    sim->net = net_new(&sim->loop);
-    sim->redis = redis_new(&sim->loop, &o);
-    sim->feed = redis_subscriber_new(&sim->loop, redis_url, "simulate-feed", &FEED, sim);
-    sim->taskd = http_client_new(sim->net, taskd_url, &HTTP_CLIENT_DEFAULTS);
-    if (sim->redis == NULL || sim->feed == NULL || sim->taskd == NULL) {
-        fprintf(stderr, "taskctl simulate: cannot read the address '%s' or '%s'\n", redis_url,
-                taskd_url);
+    buf_init(&why, 4096);
+    if (redis_servers_init(&servers, urls, &why) != 0) {
+        say("%s", why.data);
+        buf_deinit(&why);
         return false;
     }
+    own = redis_servers_of(&servers, slice_of(sim->org));
+    o.url = servers.urls[0];
+    sim->redis = redis_new(&sim->loop, &o);
+    sim->feed = redis_subscriber_new(&sim->loop, servers.urls[own], "simulate-feed", &FEED, sim);
+    redis_servers_deinit(&servers);
+    buf_deinit(&why);
+    return sim->redis != NULL && sim->feed != NULL;
+}
+
+static bool connect_all(struct simulation *sim, const char *redis_urls, const char *taskd_url)
+{
+    char channel[200];
+
+    sim->net = net_new(&sim->loop);
+    sim->taskd = http_client_new(sim->net, taskd_url, &HTTP_CLIENT_DEFAULTS);
+    if (sim->taskd == NULL) {
+        say("TASKD_URL is not of the form http://host:port: '%s'", taskd_url);
+        return false;
+    }
+    if (!connect_redis(sim, redis_urls))
+        return false;
     snprintf(channel, sizeof(channel), KEY_LIVE_FORMAT, sim->org);
     redis_subscribe(sim->feed, slice_of(channel));
     return true;
@@ -488,19 +500,22 @@ static void start(struct simulation *sim)
     }
 }
 
-static enum exit_code run(const struct command *c, char *const *values)
+int command_simulate(const struct args *a)
 {
     struct simulation sim = { 0 };
     struct life      *l, *next;
+    struct buf        why;
 
     log_setup("simulate", LOG_LEVEL_WARN, LOG_FORMAT_KV);
     uv_loop_init(&sim.loop);
     list_init(&sim.ring);
-    if (!read_options(&sim, c, values))
-        return EXIT_USAGE;
+    buf_init(&why, 1024);
+    if (!read_options(&sim, a, &why))
+        return usage(a, "%s", why.data);
+    buf_deinit(&why);
     if (!identify(&sim) ||
-        !connect_all(&sim, setting(c, values, "redis", "REDIS_URL", "redis://127.0.0.1:6379"),
-                     setting(c, values, "taskd", "TASKD_URL", "http://127.0.0.1:3001")))
+        !connect_all(&sim, setting(a, "redis", "REDIS_URL", "redis://127.0.0.1:6379"),
+                     setting(a, "taskd", "TASKD_URL", "http://127.0.0.1:3001")))
         return EXIT_USAGE;
     start(&sim);
     uv_run(&sim.loop, UV_RUN_DEFAULT);
@@ -512,11 +527,3 @@ static enum exit_code run(const struct command *c, char *const *values)
             (unsigned long long)sim.created);
     return uv_loop_close(&sim.loop) == 0 ? EXIT_OK : EXIT_FAILED;
 }
-
-const struct command COMMAND_SIMULATE = {
-    .name = "simulate",
-    .summary = "play the internal services: move tasks through their lives",
-    .example = "taskctl simulate --org acme --pace 2000",
-    .options = OPTIONS,
-    .run = run,
-};

@@ -1,43 +1,36 @@
 /* token.c -- `taskctl token`: a development token. */
-#include <stdio.h>
-
 #include "common/jwt.h"
-#include "taskd/ctl/command.h"
+#include "taskd/ctl/commands.h"
 #include "taskd/ctl/identity.h"
+#include "taskd/ctl/views.h"
 
-static const struct option_spec OPTIONS[] = {
-    { "sub",   "SUB",     "dev",  "whom the token stands for" },
-    { "org",   "ORG",     NULL,   "their org; without one they are an org of their own" },
-    { "name",  "NAME",    NULL,   "what others read; without one the sub" },
-    { "admin", NULL,      NULL,   "with the role admin" },
-    { "ttl",   "SECONDS", "3600", "how long it is valid" },
-    { NULL, NULL, NULL, NULL },
-};
+#define TTL_MAX_MS (366LL * 86400 * 1000)
 
-static enum exit_code run(const struct command *c, char *const *values)
+int command_token(const struct args *a)
 {
     struct identity who = {
-        .sub = command_value(c, values, "sub"),
-        .org = command_value(c, values, "org"),
-        .name = command_value(c, values, "name"),
-        .is_admin = command_value(c, values, "admin") != NULL,
+        .sub = args_given(a, "sub") ? args_value(a, "sub") : "dev",
+        .org = args_value(a, "org"),
+        .name = args_value(a, "name"),
+        .is_admin = args_flag(a, "admin"),
     };
-    struct buf      token;
-    enum exit_code  code = EXIT_FAILED;
+    int64_t         ttl_ms = 0;
+    struct buf      token, why;
+    int             code = EXIT_FAILED;
 
-    if (!command_number(c, values, "ttl", 1, 366LL * 86400, &who.ttl_s))
-        return EXIT_USAGE;
+    buf_init(&why, 1024);
     buf_init(&token, JWT_TOKEN_MAX);
-    if (identity_token(&who, &token) == 0 && printf("%s\n", token.data) > 0 && fflush(stdout) == 0)
-        code = EXIT_OK;
+    if (args_span(a, "ttl", &ttl_ms, &why) != 0 || ttl_ms < 1000 || ttl_ms > TTL_MAX_MS) {
+        code = usage(a, "--ttl takes a span of time from 1s to 366d, not '%s'",
+                     args_value(a, "ttl"));
+    } else {
+        who.ttl_s = ttl_ms / 1000;
+        if (identity_token(&who, &token) == 0) {
+            out_line("%s", token.data);
+            code = EXIT_OK;
+        }
+    }
     buf_deinit(&token);
+    buf_deinit(&why);
     return code;
 }
-
-const struct command COMMAND_TOKEN = {
-    .name = "token",
-    .summary = "make a development token from JWT_SECRET",
-    .example = "JWT_SECRET=... taskctl token --sub ann --org acme --name 'Ann Example'",
-    .options = OPTIONS,
-    .run = run,
-};
