@@ -91,13 +91,22 @@ man: $(B)/man/.done                     ## taskctl's man pages under build/relea
 $(B)/man/.done: $(B)/bin/taskctl
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && $< man $(@D)/man1 && touch $@
 
-# --- the page ---
-WEB_FILES    = $(wildcard gateway/web/public/*)
-web: $(B)/web/.done                     ## put the page beside the gateway
-$(B)/web/.done: $(WEB_FILES) gateway/web/package.json
-	$(Q)test -d gateway/web/node_modules || deploy/deps.sh
-	$(Q)rm -rf $(@D) && mkdir -p $(@D) && cp $(WEB_FILES) gateway/web/node_modules/socket.io-client/dist/socket.io.min.js $(@D)/
+# --- the page: built once, whatever the variant, and put beside each gateway ---
+WEB_FILES    = $(shell find gateway/web/src gateway/web/public -type f) \
+               $(addprefix gateway/web/,index.html package.json package-lock.json tsconfig.json vite.config.ts)
+web: $(B)/web/.done                     ## check and build the page, and put it beside the gateway
+$(B)/web/.done: build/web/.done
+	$(Q)rm -rf $(@D) && mkdir -p $(@D) && cp -r build/web/dist/. $(@D)/ && touch $@
+
+build/web/.done: $(WEB_FILES) build/web/proto/events.ts
+	$(call say,VITE,gateway/web)
+	$(Q)flock build/web/lock sh -c '{ cmp -s gateway/web/package-lock.json gateway/web/node_modules/.taskwire-stamp || deploy/deps.sh; } && \
+		cd gateway/web && node_modules/.bin/tsc --noEmit && node_modules/.bin/vite build --logLevel warn'
 	$(Q)touch $@
+
+# Every variant prints the same types: only what is new is new.
+build/web/proto/events.ts: $(B)/proto-out/.done
+	$(Q)mkdir -p $(@D) && { cmp -s $(<D)/events.ts $@ || cp $(<D)/events.ts $@; }
 
 # --- tests ---
 UNIT_TESTS   = $(patsubst tests/%.c,$(B)/tests/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))

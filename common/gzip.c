@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/err.h"
 
@@ -61,24 +62,36 @@ static int weight_of(struct slice element, struct slice *name)
     return parse_weight(slice_from(rest, 2));
 }
 
-bool gzip_is_accepted(struct slice accept_encoding)
+/* RFC 9110 §8.4.1.3: "x-gzip" is "gzip". */
+static bool is_coding(struct slice name, const char *coding)
 {
-    int gzip = Q_MISSING, identity = Q_MISSING, any = Q_MISSING;
+    return slice_is_nocase(name, coding) ||
+           (slice_is_nocase(name, "x-gzip") && strcmp(coding, "gzip") == 0);
+}
+
+bool coding_is_accepted(struct slice accept_encoding, const char *coding)
+{
+    int wanted = Q_MISSING, identity = Q_MISSING, any = Q_MISSING;
 
     while (accept_encoding.len != 0) {
         struct slice name;
         int          q = weight_of(slice_cut(&accept_encoding, ','), &name);
 
-        if (slice_is_nocase(name, "gzip") || slice_is_nocase(name, "x-gzip"))
-            gzip = q;
+        if (is_coding(name, coding))
+            wanted = q;
         else if (slice_is_nocase(name, "identity"))
             identity = q;
         else if (slice_is(name, "*"))
             any = q;
     }
-    if (gzip == Q_MISSING)
-        gzip = any;
-    return gzip > 0 && gzip >= identity;
+    if (wanted == Q_MISSING)
+        wanted = any;
+    return wanted > 0 && wanted >= identity;
+}
+
+bool gzip_is_accepted(struct slice accept_encoding)
+{
+    return coding_is_accepted(accept_encoding, "gzip");
 }
 
 int gzip_append(struct slice data, struct buf *out)

@@ -14,6 +14,9 @@
  * "identity" where that is named. A header that makes no sense asks for nothing. */
 bool gzip_is_accepted(struct slice accept_encoding);
 
+/* The same for another coding, "br" say. */
+bool coding_is_accepted(struct slice accept_encoding, const char *coding);
+
 /* Append `data` as one gzip member. Returns 0, or ERR_TOO_BIG (nothing is added) where `out`
  * might not hold it: leave it room for a little more than `data`. */
 int gzip_append(struct slice data, struct buf *out);

@@ -51,13 +51,19 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ $status = 0 ] || { tail -30 "$log" >&2; exit $status; }
 fi
 
-# npm modules, each folder by its package.json; done again only when that has changed.
+# npm modules, each folder by its package-lock.json where it has one, else by its package.json;
+# done again only when that has changed.
 for folder in gateway/web tests tests/conformance; do
   [ -e "$folder/package.json" ] || continue
   stamp=$folder/node_modules/.taskwire-stamp
-  if ! cmp -s "$folder/package.json" "$stamp"; then
+  if [ -e "$folder/package-lock.json" ]; then
+    list=package-lock.json install=(npm ci)
+  else
+    list=package.json install=(npm install --no-package-lock)
+  fi
+  if ! cmp -s "$folder/$list" "$stamp"; then
     echo "  NPM   $folder"
-    (cd "$folder" && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
-    cp "$folder/package.json" "$stamp"
+    (cd "$folder" && "${install[@]}" --no-audit --no-fund --loglevel=error)
+    cp "$folder/$list" "$stamp"
   fi
 done

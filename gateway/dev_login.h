@@ -7,7 +7,8 @@
 #include "common/http_server.h"
 #include "common/jwt.h"
 
-/* POST /dev/login {sub, name?, org?} -> {token, expiresAt}. */
+/* GET /dev/login -> {people: [{sub, name, org, roles}]}, whom the demo knows.
+ * POST /dev/login {sub, name?, org?, roles?} -> {token, expiresAt}. */
 void dev_login_handle(const struct jwt_key *key, struct http_request *r);
 
 #endif

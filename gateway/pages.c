@@ -3,7 +3,12 @@
  * Vite names everything under /assets/ by a hash of its contents: kept for ever by browsers.
  * All else (index.html above all) is asked for again each time and answered 304 where the
  * ETag still fits. A path that no file has, asked for by a person (Accept names text/html),
- * is the page's own business: it gets index.html and routes by itself.
+ * is the page's own business: it gets index.html and routes by itself; what programs ask for
+ * (/api, /socket.io) is never that.
+ *
+ * A file that has its brotli or gzip form beside it (`x.js.br`) is sent in that to whoever
+ * takes it: compressed once, where the page is built, with as much effort as it is worth.
+ * These forms have no address of their own.
  *
  * The folder is walked with a list of folders still to read, not by recursion. */
 #include "gateway/pages.h"
@@ -17,17 +22,27 @@
 
 #include "common/crypto.h"
 #include "common/err.h"
+#include "common/gzip.h"
 #include "common/mem.h"
 #include "gateway/problem.h"
 
 #define PATH_BYTES_MAX 1024
 #define ETAG_SIZE      40
+#define HEADERS_ALWAYS 9
+
+static const struct coding { const char *name, *ending; } CODINGS[] = {    /* the best first */
+    { "br", ".br" },
+    { "gzip", ".gz" },
+};
+#define CODING_COUNT (sizeof(CODINGS) / sizeof(CODINGS[0]))
 
 struct page {
     char          *path;                       /* "/assets/index-abc.js" */
     const char    *type;
     char           etag[ETAG_SIZE];            /* with its quotes */
     struct rcbuf  *body;
+    struct page   *coded[CODING_COUNT];        /* the same in that coding, or NULL */
+    bool           is_varied;                  /* any of them is there */
     UT_hash_handle hh;
 };
 
@@ -103,6 +118,56 @@ static int page_add(struct pages *p, const char *file, const char *path, size_t 
     return 0;
 }
 
+static const struct page *page_find(const struct pages *p, struct slice path)
+{
+    struct page *page = NULL;
+
+    HASH_FIND(hh, p->table, path.data, path.len, page);
+    return page;
+}
+
+/* Hang a coded form on the page whose it is. */
+static bool page_join(struct pages *p, struct page *page)
+{
+    struct slice path = slice_of(page->path);
+
+    for (size_t i = 0; i < CODING_COUNT; i++) {
+        size_t       tail = strlen(CODINGS[i].ending);
+        struct page *whole;
+
+        if (path.len <= tail || strcmp(page->path + path.len - tail, CODINGS[i].ending) != 0)
+            continue;
+        HASH_FIND(hh, p->table, path.data, path.len - tail, whole);
+        if (whole == NULL)
+            continue;
+        whole->coded[i] = page;
+        whole->is_varied = true;
+        return true;
+    }
+    return false;
+}
+
+static void pages_join(struct pages *p)
+{
+    struct page *page, *next;
+
+    HASH_ITER(hh, p->table, page, next) {
+        if (page_join(p, page))
+            HASH_DEL(p->table, page);
+    }
+}
+
+static void page_free(struct page *page)
+{
+    if (page == NULL)
+        return;
+    for (size_t i = 0; i < CODING_COUNT; i++)
+        page_free(page->coded[i]);
+    rcbuf_unref(page->body);
+    free(page->path);
+    free(page);
+}
+
 struct folders { char **names; size_t count, cap; };   /* still to read, below the root */
 
 static void folders_add(struct folders *f, const char *name)
@@ -169,6 +234,8 @@ int pages_load(struct pages *out, const char *root)
     free(todo.names);
     if (err != 0)
         pages_deinit(out);
+    else
+        pages_join(out);
     return err;
 }
 
@@ -178,21 +245,22 @@ void pages_deinit(struct pages *p)
 
     HASH_ITER(hh, p->table, page, next) {
         HASH_DEL(p->table, page);
-        rcbuf_unref(page->body);
-        free(page->path);
-        free(page);
+        page_free(page);
     }
     *p = (struct pages){ 0 };
 }
 
 /* --- serving --- */
 
-static const struct page *page_find(const struct pages *p, struct slice path)
+static bool is_for_programs(struct slice path)
 {
-    struct page *page = NULL;
+    static const char *const PLACES[] = { "/api/", "/assets/", "/socket.io/", "/dev/" };
 
-    HASH_FIND(hh, p->table, path.data, path.len, page);
-    return page;
+    for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
+        if (slice_starts(path, PLACES[i]))
+            return true;
+    }
+    return slice_is(path, "/api") || slice_is(path, "/socket.io");
 }
 
 static const struct page *page_for(const struct pages *p, struct http_request *r)
@@ -205,17 +273,35 @@ static const struct page *page_for(const struct pages *p, struct http_request *r
         return page;
     if (slice_is(path, "/") ||
         (accept.len > 0 && memmem(accept.data, accept.len, "text/html", 9) != NULL &&
-         !slice_starts(path, "/assets/")))
+         !is_for_programs(path)))
         return page_find(p, SLICE("/index.html"));
     return NULL;
 }
 
+/* In which form, and what its name is (NULL: as it is). */
+static const struct page *page_in_coding(const struct page *page, struct http_request *r,
+                                         const char **coding)
+{
+    struct slice accepted = http_request_header(r, "Accept-Encoding");
+
+    for (size_t i = 0; page->is_varied && i < CODING_COUNT; i++) {
+        if (page->coded[i] != NULL && coding_is_accepted(accepted, CODINGS[i].name)) {
+            *coding = CODINGS[i].name;
+            return page->coded[i];
+        }
+    }
+    *coding = NULL;
+    return page;
+}
+
 static void page_answer(const struct page *page, struct http_request *r)
 {
-    bool         is_hashed = strncmp(page->path, "/assets/", 8) == 0;
-    struct slice known = http_request_header(r, "If-None-Match");
-    const struct http_header headers[] = {
-        { SLICE("ETag"), slice_of(page->etag) },
+    const char        *coding;
+    const struct page *form = page_in_coding(page, r, &coding);
+    bool               is_hashed = strncmp(page->path, "/assets/", 8) == 0;
+    struct slice       known = http_request_header(r, "If-None-Match");
+    struct http_header headers[HEADERS_ALWAYS + 2] = {
+        { SLICE("ETag"), slice_of(form->etag) },
         { SLICE("Cache-Control"),
           is_hashed ? SLICE("public, max-age=31536000, immutable") : SLICE("no-cache") },
         { SLICE("X-Content-Type-Options"), SLICE("nosniff") },
@@ -224,6 +310,7 @@ static void page_answer(const struct page *page, struct http_request *r)
         { SLICE("Cross-Origin-Resource-Policy"), SLICE("same-origin") },
         { SLICE("Permissions-Policy"), SLICE("camera=(), geolocation=(), microphone=()") },
         { SLICE("X-Frame-Options"), SLICE("DENY") },
+        /* 'self' in connect-src is this origin's websocket, too (CSP 3, §6.7.2.8). */
         { SLICE("Content-Security-Policy"),
           SLICE("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
                 "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
@@ -231,12 +318,17 @@ static void page_answer(const struct page *page, struct http_request *r)
     };
     struct http_answer a = {
         .status = 200, .content_type = page->type, .headers = headers,
-        .header_count = sizeof(headers) / sizeof(headers[0]), .body = page->body,
+        .header_count = HEADERS_ALWAYS, .body = form->body,
     };
 
-    if (known.len > 0 && memmem(known.data, known.len, page->etag, strlen(page->etag)) != NULL) {
+    if (page->is_varied)
+        headers[a.header_count++] = (struct http_header){ SLICE("Vary"), SLICE("Accept-Encoding") };
+    if (known.len > 0 && memmem(known.data, known.len, form->etag, strlen(form->etag)) != NULL) {
         a.status = 304;
         a.body = NULL;
+    } else if (coding != NULL) {
+        headers[a.header_count++] =
+            (struct http_header){ SLICE("Content-Encoding"), slice_of(coding) };
     }
     http_request_answer(r, &a);
 }

@@ -15,7 +15,7 @@ const build = process.env.B || "build/release";
 const logs = path.join(root, build, "test-logs");
 mkdirSync(logs, { recursive: true });
 
-const order = ["lint", "unit", "fuzz", "sim", "store", "integration", "conformance", "chaos", "browser"];
+const order = ["lint", "unit", "web", "fuzz", "sim", "store", "integration", "conformance", "chaos", "browser"];
 const together = ["store", "integration", "conformance", "chaos"];
 const there = readdirSync(path.join(root, "tests/suites"))
   .filter((f) => f.endsWith(".mjs") && f !== "tap.mjs")

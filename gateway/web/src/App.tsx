@@ -1,0 +1,58 @@
+// App.tsx - the page: bar, routes, and what lies over them.
+import { Suspense, useCallback, useRef, useState, type ReactNode } from "react";
+import { Route, Routes, useNavigate } from "react-router";
+import { Announcer } from "./components/Announcer";
+import { NotFound } from "./components/NotFound";
+import { OfflineBanner } from "./components/OfflineBanner";
+import { TaskDashboard } from "./components/TaskDashboard";
+import { TopBar } from "./components/TopBar";
+import { useServices } from "./context/WebSocketContext";
+import { useBrowserNotifications } from "./hooks/useNotifications";
+import { useOfflineDetection } from "./hooks/useOfflineDetection";
+import { useShortcuts } from "./hooks/useShortcuts";
+import { useStore } from "./hooks/useStore";
+import type { Notice } from "./model/wire";
+import { Help, TaskDetail, Toasts } from "./parts";
+
+/** News of this person: outside of the page while it is hidden, as toasts on it. */
+function News(): ReactNode {
+  const navigate = useNavigate();
+  const announced = useStore(useServices().notices.announced);
+  const open = useCallback((notice: Notice) => { void navigate(`/tasks/${notice.taskId}`); }, [navigate]);
+  useBrowserNotifications(open);
+  return announced.length > 0 && <Suspense><Toasts /></Suspense>;
+}
+
+export function App(): ReactNode {
+  const navigate = useNavigate();
+  const search = useRef<HTMLInputElement>(null);
+  const newTask = useRef<HTMLTextAreaElement>(null);
+  const [isHelp, setHelp] = useState(false);
+  const { isOffline } = useOfflineDetection();
+  useShortcuts({
+    "n": () => {
+      void navigate("/");
+      requestAnimationFrame(() => newTask.current?.focus());
+    },
+    "/": () => search.current?.focus(),
+    "g d": () => { void navigate("/"); },
+    "?": () => setHelp(true),
+  });
+  return (
+    <Announcer>
+      <TopBar search={search} onHelp={() => setHelp(true)} />
+      <OfflineBanner />
+      <div className="content" data-stale={isOffline || undefined}>
+        <Suspense>
+          <Routes>
+            <Route path="/" element={<TaskDashboard newTask={newTask} />} />
+            <Route path="/tasks/:taskId" element={<TaskDetail />} />
+            <Route path="*" element={<NotFound />} />
+          </Routes>
+        </Suspense>
+      </div>
+      <News />
+      {isHelp && <Suspense><Help isOpen onOpenChange={setHelp} /></Suspense>}
+    </Announcer>
+  );
+}

@@ -1,0 +1,32 @@
+// PullRequest.tsx - a task's pull request and how it stands: draft, open, merged or closed.
+import { GitMerge, GitPullRequest, GitPullRequestClosed, GitPullRequestDraft, type LucideIcon } from "lucide-react";
+import type { ReactNode } from "react";
+import type { PrState } from "../model/wire";
+import { ExternalLink } from "./ExternalLink";
+
+const ICONS: Readonly<Record<PrState, LucideIcon>> = {
+  draft: GitPullRequestDraft, open: GitPullRequest, merged: GitMerge, closed: GitPullRequestClosed,
+};
+
+interface Props {
+  number: number;
+  url: string | undefined;
+  state: PrState | undefined;
+}
+
+export function PullRequest({ number, url, state = "open" }: Props): ReactNode {
+  const Icon = ICONS[state];
+  return (
+    <ExternalLink url={url} className="pull" label={`Pull request ${number}, ${state}, opens in a new tab`}>
+      <span className="pull-state" data-pr={state}>
+        <Icon aria-hidden size={14} />
+        {state}
+      </span>
+      {" "}#{number}
+    </ExternalLink>
+  );
+}
+
+export function Issue({ number, url }: { number: number; url: string | undefined }): ReactNode {
+  return <ExternalLink url={url} className="issue" label={`Issue ${number}, opens in a new tab`}>#{number}</ExternalLink>;
+}
