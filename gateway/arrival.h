@@ -72,6 +72,17 @@ void arrivals_close(struct arrivals *as);      /* nobody arrives any more */
  * in sio_accept or sio_accept_as, later. */
 void arrival_begin(struct arrivals *as, struct peer *p, struct slice pid, struct slice offset);
 
+/* The same for a stream: a peer without a seat and with one room (`task`: empty for the dashboard),
+ * who got as far as `offset`. `came` says, later and once, what became of it; where it is not
+ * EVICTED the callee lets it in, and where it is ANEW it joins the room. */
+enum arrival_came {
+    CAME_BACK,                                 /* in the room, and told what it had missed */
+    CAME_ANEW,                                 /* it needs a fresh state */
+    CAME_EVICTED                               /* the task turned private meanwhile: it was told that */
+};
+void arrival_resume(struct arrivals *as, struct peer *p, struct slice task, struct slice offset,
+                    void (*came)(struct peer *p, enum arrival_came how));
+
 /* The socket ends, before or after it was let in. `is_kept`: it may come back. Before it leaves
  * its rooms. */
 void arrival_end(struct arrivals *as, struct peer *p, bool is_kept);

@@ -18,6 +18,7 @@ struct request {
     size_t       open;                         /* waits, and 1 while it is not sealed */
     int          outcome;
     bool         is_batch;
+    void       (*done)(struct peer *p, int outcome);   /* NULL: the client is answered */
 };
 
 void peers_init(struct peers *all, uv_loop_t *loop, struct metrics *metrics)
@@ -107,7 +108,9 @@ void peer_left(struct peer *p, struct slice task)
 struct slice peer_number(struct peer *p, struct position at, struct offset *out,
                          char text[OFFSET_TEXT_SIZE])
 {
-    if (p->seat == NULL || !p->all->keeper->number(p, at, out))
+    if (p->is_stream)
+        *out = offset_behind(at);
+    else if (p->seat == NULL || !p->all->keeper->number(p, at, out))
         return (struct slice){ NULL, 0 };
     offset_format(out, text);
     return slice_of(text);
@@ -217,8 +220,27 @@ struct request *request_new(struct peer *p, int64_t ack, bool is_batch)
 {
     struct request *r = mem_new(struct request);
 
-    *r = (struct request){ p, ack, 1, OUTCOME_OK, is_batch };
+    *r = (struct request){ p, ack, 1, OUTCOME_OK, is_batch, NULL };
     return r;
+}
+
+struct request *request_new_told(struct peer *p, void (*done)(struct peer *p, int outcome))
+{
+    struct request *r = request_new(p, -1, false);
+
+    r->done = done;
+    return r;
+}
+
+static void request_answer(struct request *r)
+{
+    if (r->done == NULL) {
+        peer_answer(r->peer, r->ack, r->outcome);
+        return;
+    }
+    if (r->outcome != OUTCOME_OK)
+        peers_count_error(r->peer->all, (enum error_code)r->outcome);
+    r->done(r->peer, r->outcome);
 }
 
 static void request_close_one(struct request *r, bool is_silent)
@@ -227,7 +249,7 @@ static void request_close_one(struct request *r, bool is_silent)
     if (--r->open > 0)
         return;
     if (!is_silent)
-        peer_answer(r->peer, r->ack, r->outcome);
+        request_answer(r);
     free(r);
 }
 

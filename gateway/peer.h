@@ -68,6 +68,8 @@ struct peer {
     bool               follows_log : 1;        /* it came back, so it is owed every line of the log
                                                   that its rooms get, whatever a snapshot showed */
     bool               is_traced   : 1;        /* it has a struct tracer */
+    bool               is_stream   : 1;        /* Server-Sent Events (sse.c): it has no seat, and keeps
+                                                  its offset itself */
     struct list        waits;
 };
 
@@ -126,6 +128,9 @@ void peer_emit_message(struct peer *p, struct sio_message *m);
  * answer, or -1: errors are sent as events. `is_batch`: an error concerns one state of many,
  * it is sent as an event that names the task, and the answer is ok all the same. */
 struct request *request_new(struct peer *p, int64_t ack, bool is_batch);
+
+/* One that is told to `done` instead, once: OUTCOME_OK, or the error (counted). */
+struct request *request_new_told(struct peer *p, void (*done)(struct peer *p, int outcome));
 
 /* No more waits will be added. */
 void request_seal(struct request *r);
