@@ -170,6 +170,11 @@ mutants: $(B)/bin/sim                   ## break promises on purpose: the simula
 	$(Q)B="$(B)" CC="$(CC)" FLAGS="$(FLAGS) $(PKG_CFLAGS)" LINK="$(SIM_WRAPS)" LIBS="$(LIBS)" \
 		ARCHIVES="$(call lib,gateway) $(call lib,taskd) $(COMMON)" tests/sim/mutants.sh
 
+# --- chaos: a proxy whose connections can hang ---
+$(B)/bin/pipes: $(B)/tests/chaos/pipes.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^
+
 # --- benches: programs of their own, measured and never asserted ---
 bench-things: all $(B)/bin/load $(B)/bin/floor $(B)/bin/store_bench $(B)/bin/bare_sqlite $(B)/bin/bare_mongo
 $(B)/bin/load $(B)/bin/floor: $(B)/bin/%: $(B)/tests/bench/%.o
@@ -203,7 +208,7 @@ conformance: deps                       ## real clients and the reference server
 	$(Q)B=$(B) SAN=$(SAN) node tests/run.mjs conformance
 
 chaos: deps                             ## 500 clients while gateways, taskds and Redis are killed: ten minutes
-	$(Q)$(SUB) all
+	$(Q)$(SUB) all $(B)/bin/pipes
 	$(Q)B=$(B) SAN=$(SAN) TASKWIRE_CHAOS=full node tests/run.mjs chaos
 
 asan: deps                              ## the unit and integration suites under ASan and UBSan

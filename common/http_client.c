@@ -8,7 +8,8 @@
  * That race cannot be closed wholly: a server may end a kept connection while a request is on
  * its way. Then the answer is an end of file without a byte before it, and the call is made
  * once more, on a new connection, if that can do no harm. All other kept ones are closed with
- * it: most likely the server was restarted.
+ * it: most likely the server was restarted. A call that ended without a byte because its time
+ * was over has all that are free closed, too: where one connection hangs, others may.
  *
  * Time is one timer for all calls, armed for the earliest deadline; scanning is by the
  * number of calls under way, a few thousand at most. */
@@ -491,8 +492,11 @@ static void on_timer(uv_timer_t *handle)
     uint64_t            now_ms = net_now_ms(c->net);
     struct http_call   *call;
 
-    while (!c->is_closing && (call = expired_call(c, now_ms)) != NULL)
+    while (!c->is_closing && (call = expired_call(c, now_ms)) != NULL) {
+        if (call->conn != NULL && !call->conn->has_bytes)
+            drop_idle(c);
         call_fail(call, call->fate);
+    }
     if (c->is_closing)
         return;
     list_each_safe(node, &c->idle) {

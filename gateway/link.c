@@ -1,8 +1,9 @@
 /* link.c -- see link.h.
  *
  * The canary is counted in beats: each beat first looks whether the one before came back,
- * then sends the next. A canary is not sent while the ordinary link is down (it could not
- * come back, and the subscriber need not be the reason). Resetting goes through the
+ * then sends the next. Only one that Redis says it has published counts as missed: while the
+ * ordinary link is down, or hangs, the subscriber need not be the reason. (What hangs there is
+ * noticed by the link itself, COMMAND_TIMEOUT_MS after the canary.) Resetting goes through the
  * subscriber's own reconnect, so that what follows (subscriptions confirmed again, positions
  * asked) is the same path as after any other loss. */
 #include "gateway/link.h"
@@ -17,7 +18,8 @@
 #include "proto/keys.h"
 
 #define COMMANDS_MAX       65536               /* under way at once; past it ERR_BUSY */
-#define COMMAND_TIMEOUT_MS 5000
+#define COMMAND_TIMEOUT_MS 4000
+#define SILENT_MAX         2                   /* beats without a reply: not healthy */
 
 struct link {
     struct redis            *redis;
@@ -27,17 +29,34 @@ struct link {
     void                    *arg;
     char                    *channel;          /* the canary's */
     unsigned                 missed;
-    bool                     is_awaited;       /* a canary is out */
+    bool                     is_awaited;       /* a canary is out, and was not heard yet */
+    bool                     is_publishing;    /* Redis has not said yet that it took it */
+    unsigned                 silent;           /* beats since when */
     bool                     was_heard;        /* since the subscriber came up */
     uint64_t                 heard_ms;         /* when last, or the beginning */
     bool                     is_closing;
     struct metric           *resets;
 };
 
+static void on_published(int err, const struct redis_reply *reply, void *arg)
+{
+    struct link *l = arg;
+
+    (void)reply;
+    l->is_publishing = false;
+    l->silent = 0;
+    if (err != 0)
+        l->is_awaited = false;
+}
+
 static void beat(struct link *l)
 {
     if (!redis_is_up(l->redis) || l->is_closing) {
         l->is_awaited = false;
+        return;
+    }
+    if (l->is_publishing) {
+        l->silent++;
         return;
     }
     if (l->is_awaited && ++l->missed >= CANARY_MISSED_MAX) {
@@ -49,8 +68,8 @@ static void beat(struct link *l)
         redis_subscriber_reset(l->subscriber);
         return;
     }
-    if (redis_call(l->redis, NULL, NULL, "PUBLISH", l->channel, "1", NULL) == 0)
-        l->is_awaited = true;
+    if (redis_call(l->redis, on_published, l, "PUBLISH", l->channel, "1", NULL) == 0)
+        l->is_awaited = l->is_publishing = true;
 }
 
 static void on_beat(uv_timer_t *timer)
@@ -189,7 +208,8 @@ void link_unsubscribe(struct link *l, struct slice channel)
 
 bool link_is_healthy(const struct link *l)
 {
-    return redis_is_up(l->redis) && l->was_heard && l->missed < CANARY_MISSED_MAX - 1;
+    return redis_is_up(l->redis) && l->was_heard && l->missed < CANARY_MISSED_MAX - 1 &&
+           l->silent < SILENT_MAX;
 }
 
 uint64_t link_canary_ms(const struct link *l)

@@ -10,6 +10,10 @@
  * request is long gone. Only errors that say "no connection was made" allow a POST to be
  * tried elsewhere: after anything else taskd may have acted.
  *
+ * A connection that hangs (a frozen process, a firewall that forgot it) says nothing. The probe
+ * finds out in a second or two: then what waits there is sent again, to another taskd at once, or
+ * to the same one as soon as it answers on a new connection.
+ *
  * Rejected: probing before each call, weights, and hedged requests; taskd is close by, and a
  * refused connection is known in microseconds. */
 #include "gateway/taskd_client.h"
@@ -26,6 +30,8 @@
 #define TARGETS_MAX       16
 #define CONNECT_MS        1000
 #define CALL_MS           10000
+#define INTERNAL_MS       4000                 /* of ours: somebody waits, and it can be asked again */
+#define MOVES_MAX         2                    /* of a call, beside one try per target */
 #define PROBE_TIMEOUT_MS  900
 #define CONNECTIONS       32
 #define QUEUE             8192
@@ -66,6 +72,8 @@ struct taskd_call {
     size_t               tried;                /* targets so far */
     uint64_t             began_ms;
     enum http_method     method;
+    uint64_t             timeout_ms;
+    bool                 is_repeatable;        /* it may reach taskd twice */
     struct buf           text;                 /* target, body, header names and values, in a row */
     size_t               target_len, body_len;
     struct { size_t name_len, value_len; } headers[HEADERS_MAX];
@@ -136,6 +144,15 @@ static bool is_idempotent(enum http_method m)
 
 static int call_send(struct taskd_call *call);
 
+static void call_end(struct taskd_call *call, int err, const struct http_result *result)
+{
+    struct taskd_client *c = call->client;
+
+    metric_observe(c->seconds, (double)(net_now_ms(c->net) - call->began_ms) / 1000.0);
+    call->cb(err, result, call->arg);
+    call_free(call);
+}
+
 static void on_answer(int err, const struct http_result *result, void *arg)
 {
     struct taskd_call   *call = arg;
@@ -145,8 +162,7 @@ static void on_answer(int err, const struct http_result *result, void *arg)
     if (err == 0) {
         target_mark(call->target, true);
     } else if (!c->is_closing) {
-        bool is_safe = nobody_was_reached(err) ||
-                       (is_idempotent(call->method) && err != ERR_TOO_BIG);
+        bool is_safe = nobody_was_reached(err) || (call->is_repeatable && err != ERR_TOO_BIG);
 
         if (err != ERR_TOO_BIG)
             target_mark(call->target, false);
@@ -156,15 +172,13 @@ static void on_answer(int err, const struct http_result *result, void *arg)
             return;
         }
     }
-    metric_observe(c->seconds, (double)(net_now_ms(c->net) - call->began_ms) / 1000.0);
-    call->cb(err, result, call->arg);
-    call_free(call);
+    call_end(call, err, result);
 }
 
 static int call_send(struct taskd_call *call)
 {
     struct http_header       headers[HEADERS_MAX];
-    struct http_call_options o = { .method = call->method };
+    struct http_call_options o = { .method = call->method, .timeout_ms = call->timeout_ms };
     struct slice             rest = buf_peek(&call->text);
 
     o.target = slice_make(rest.data, call->target_len);
@@ -184,22 +198,16 @@ static int call_send(struct taskd_call *call)
     return http_client_call(call->target->http, &o, on_answer, call, &call->http);
 }
 
-int taskd_client_pass(struct taskd_client *c, const struct http_call_options *o, taskd_cb *cb,
-                      void *arg, struct taskd_call **out)
+/* With a copy of all that is sent. */
+static struct taskd_call *call_new(struct taskd_client *c, const struct http_call_options *o)
 {
-    struct taskd_call *call;
-    int                err;
+    struct taskd_call *call = mem_new(struct taskd_call);
 
-    if (c->is_closing)
-        return ERR_CLOSED;
-    if (o->header_count > HEADERS_MAX)
-        return ERR_TOO_BIG;
-    call = mem_new(struct taskd_call);
     call->client = c;
-    call->cb = cb;
-    call->arg = arg;
     call->began_ms = net_now_ms(c->net);
     call->method = o->method;
+    call->timeout_ms = o->timeout_ms;
+    call->is_repeatable = is_idempotent(o->method);
     call->target_len = o->target.len;
     call->body_len = o->body.len;
     call->header_count = o->header_count;
@@ -213,6 +221,15 @@ int taskd_client_pass(struct taskd_client *c, const struct http_call_options *o,
         buf_append_slice(&call->text, o->headers[i].value);
     }
     list_append(&c->calls, &call->in_client);
+    return call;
+}
+
+static int call_begin(struct taskd_call *call, taskd_cb *cb, void *arg, struct taskd_call **out)
+{
+    int err;
+
+    call->cb = cb;
+    call->arg = arg;
     err = call_send(call);
     if (err != 0) {
         call_free(call);
@@ -221,6 +238,21 @@ int taskd_client_pass(struct taskd_client *c, const struct http_call_options *o,
     if (out != NULL)
         *out = call;
     return 0;
+}
+
+static int refusal(const struct taskd_client *c, const struct http_call_options *o)
+{
+    if (c->is_closing)
+        return ERR_CLOSED;
+    return o->header_count > HEADERS_MAX ? ERR_TOO_BIG : 0;
+}
+
+int taskd_client_pass(struct taskd_client *c, const struct http_call_options *o, taskd_cb *cb,
+                      void *arg, struct taskd_call **out)
+{
+    int err = refusal(c, o);
+
+    return err != 0 ? err : call_begin(call_new(c, o), cb, arg, out);
 }
 
 void taskd_call_cancel(struct taskd_call *call)
@@ -261,17 +293,54 @@ int taskd_client_internal(struct taskd_client *c, struct slice target, struct sl
     };
     const struct http_call_options o = {
         .method = body.len > 0 ? HTTP_POST : HTTP_GET, .target = target, .body = body,
-        .headers = headers, .header_count = body.len > 0 ? 2 : 1,
+        .headers = headers, .header_count = body.len > 0 ? 2 : 1, .timeout_ms = INTERNAL_MS,
     };
+    struct taskd_call *call;
+    int                err = refusal(c, &o);
 
-    return taskd_client_pass(c, &o, cb, arg, out);
+    if (err != 0)
+        return err;
+    call = call_new(c, &o);
+    call->is_repeatable = true;
+    return call_begin(call, cb, arg, out);
 }
 
 /* --- probing --- */
 
+static bool may_move(const struct taskd_call *call, const struct target *t)
+{
+    return call->target == t && call->http != NULL && call->is_repeatable &&
+           call->tried < call->client->target_count + MOVES_MAX;
+}
+
+/* What waits there waits in vain: ask again. */
+static void calls_move(struct target *t)
+{
+    struct taskd_client *c = t->client;
+    struct list          all = LIST_INIT(all);
+    struct list         *node;
+
+    list_splice(&all, &c->calls);
+    while ((node = list_take_first(&all)) != NULL) {
+        struct taskd_call *call = container_of(node, struct taskd_call, in_client);
+        int                err;
+
+        list_append(&c->calls, node);
+        if (!may_move(call, t))
+            continue;
+        http_call_cancel(call->http);
+        call->http = NULL;
+        metric_inc(c->failovers);
+        err = call_send(call);
+        if (err != 0)
+            call_end(call, err, NULL);
+    }
+}
+
 static void on_probed(int err, const struct http_result *result, void *arg)
 {
     struct target *t = arg;
+    bool           was_up = t->is_up;
 
     t->is_probing = false;
     t->probe = NULL;
@@ -279,6 +348,9 @@ static void on_probed(int err, const struct http_result *result, void *arg)
         return;
     t->is_ready = err == 0 && result->status == 200;
     target_mark(t, err == 0);
+    /* Where it is the only one there is no use in asking again before it answers. */
+    if ((err != 0 && taskd_client_is_reachable(t->client)) || (err == 0 && !was_up))
+        calls_move(t);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -378,7 +450,8 @@ struct taskd_client *taskd_client_new(struct net *net, const struct taskd_client
     c->failures = metrics_counter(o->metrics, "taskwire_taskd_failures_total", NULL,
                                   "Calls to a taskd that failed below HTTP.");
     c->failovers = metrics_counter(o->metrics, "taskwire_taskd_failovers_total", NULL,
-                                   "Calls that were tried again at another taskd.");
+                                   "Calls that were sent again, to another taskd or on "
+                                   "another connection.");
     c->seconds = metrics_histogram(o->metrics, "taskwire_taskd_call_seconds", NULL,
                                    "How long calls to taskd took.");
     uv_timer_init(net_loop(net), &c->timer);

@@ -1,7 +1,7 @@
 /* taskd_client.h -- calling taskd: which of several, and who we are.
  *
- * Calls go round over those that answered last; one that cannot be reached is passed over,
- * and the call is tried at the next where that is safe. `/internal` is opened by a
+ * Calls go round over those that answered last; one that cannot be reached, or hangs, is passed
+ * over, and the call is tried at the next where that is safe. `/internal` is opened by a
  * short-lived token made from the cluster secret; what is passed on for people carries their
  * own. On the loop's thread. */
 #ifndef TASKWIRE_GATEWAY_TASKD_CLIENT_H
@@ -39,7 +39,8 @@ typedef void taskd_cb(int err, const struct http_result *result, void *arg);
 int taskd_client_pass(struct taskd_client *c, const struct http_call_options *o, taskd_cb *cb,
                       void *arg, struct taskd_call **out);
 
-/* The same for /internal: GET `target`, or POST it where `body` is not empty (JSON). */
+/* The same for /internal: GET `target`, or POST it where `body` is not empty (JSON). All that
+ * /internal offers may be asked twice. */
 int taskd_client_internal(struct taskd_client *c, struct slice target, struct slice body,
                           taskd_cb *cb, void *arg, struct taskd_call **out);
 

@@ -384,6 +384,29 @@ static void a_kept_connection_that_ends_is_forgotten(void **state)
     assert_int_equal(t.answers[1].err, 0);
 }
 
+static void where_one_hangs_the_free_ones_are_closed(void **state)
+{
+    struct http_call_options o = { .target = SLICE("/"), .timeout_ms = 50 };
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        ask(i, HTTP_GET, "/", NULL);
+    for (int i = 0; i < 2; i++) {
+        wait_request(i, "\r\n\r\n");
+        say(i, OK("ok", 2));
+    }
+    WAIT(t.answers[0].calls == 1 && t.answers[1].calls == 1);
+    assert_int_equal(http_client_call(t.client, &o, on_answer, &t.answers[2], NULL), 0);
+    WAIT(t.answers[2].calls == 1);
+    assert_int_equal(t.answers[2].err, ERR_TIMEOUT);
+    WAIT(t.peers[0].is_closed && t.peers[1].is_closed);
+    ask(3, HTTP_GET, "/", NULL);
+    wait_request(2, "\r\n\r\n");
+    say(2, OK("ok", 2));
+    WAIT(t.answers[3].calls == 1);
+    assert_int_equal(t.answers[3].err, 0);
+}
+
 static void an_idempotent_call_on_a_dead_connection_is_tried_once_more(void **state)
 {
     (void)state;
@@ -592,6 +615,7 @@ int main(void)
         TEST(time_runs_out_once),
         TEST(nobody_there_is_told_to_all),
         TEST(a_kept_connection_that_ends_is_forgotten),
+        TEST(where_one_hangs_the_free_ones_are_closed),
         TEST(an_idempotent_call_on_a_dead_connection_is_tried_once_more),
         TEST(a_post_is_not_repeated),
         TEST(a_post_that_was_never_written_is_sent_elsewhere),
