@@ -189,10 +189,10 @@ $(B)/bin/bare_sqlite $(B)/bin/bare_mongo: $(B)/bin/%: $(B)/tests/bench/%.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(FLAGS) -o $@ $^ $(LIBS_TASKD) -lpthread
 
-bench: deps                             ## fan-out, memory per connection, transitions: tables with ratios
+bench: deps                             ## fan-out, memory per connection, transitions, timelines: tables with ratios
 	$(Q)cd tests/bench && { test -d node_modules || npm install --no-package-lock --no-audit --no-fund --loglevel=error; }
 	$(Q)$(SUB) bench-things
-	$(Q)for b in $(or $(BENCHES),fanout idle slow transitions); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
+	$(Q)for b in $(or $(BENCHES),fanout idle slow transitions timeline); do TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/bench/$$b.mjs || exit 1; done
 
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)

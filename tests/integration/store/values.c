@@ -113,7 +113,8 @@ void many_notes(struct bench *b, struct task *t, const char *prefix, int count)
     for (int i = 0; i < count; i++) {
         snprintf(key, sizeof(key), "%s%d", prefix, i);
         assert_int_equal(note(b, t, key), 0);
-        assert_int_equal(do_mark(b, t->id, t->seq, task_bucket(t->status, t->is_private)), 0);
+        if (i % 16 == 15 || i == count - 1)    /* as the outbox does in a burst */
+            assert_int_equal(do_mark(b, t->id, t->seq, task_bucket(t->status, t->is_private)), 0);
     }
 }
 
