@@ -55,9 +55,12 @@ static const struct orgs_handlers ORGS_HANDLERS = {
 
 /* --- clients --- */
 
-struct visitor {                               /* a client whose handshake said something */
+struct visitor {                               /* a client of whom more is to be known */
+    struct app     *app;
     struct address *address;
     char           *bearer;                    /* of the Authorization header, or NULL */
+    struct claim   *claim;                     /* of its socket: its place among its person's */
+    json_t         *auth;                      /* what that said, until it has its place */
 };
 
 static int on_handshake(struct http_request *r, const char **why, void *arg)
@@ -90,9 +93,10 @@ static void *on_open(struct eio_session *session, struct http_request *r, void *
     char            peer[NET_ADDRESS_SIZE];
 
     (void)session;
-    if (bearer.len == 0 && a->addresses.clients_max == 0)
+    if (bearer.len == 0 && a->addresses.clients_max == 0 && a->quota.options.max == 0)
         return NULL;
     v = mem_new(struct visitor);
+    v->app = a;
     http_request_peer(r, peer);
     v->address = address_enter(&a->addresses, peer);
     if (bearer.len > 0)
@@ -155,6 +159,58 @@ static bool authorise(struct app *a, struct sio_socket *s, struct showing *it,
     return features_let_in(control_features(a->control), it->claims.sub);
 }
 
+/* It has its place: as the one that it was, or as a new one? */
+static void arrive(struct app *a, struct peer *p, const json_t *auth)
+{
+    arrival_begin(&a->arrivals, p, slice_of(json_text(auth, "pid")),
+                  slice_of(json_text(auth, "offset")));
+}
+
+static void auth_forget(struct visitor *v)
+{
+    json_decref(v->auth);
+    v->auth = NULL;
+}
+
+/* Is there a place for one more of this person's? First before it is let in; for one that comes
+ * back perhaps once more, when the one that it replaces must be gone. */
+static void on_counted(enum quota_answer answer, void *arg)
+{
+    struct peer    *p = arg;
+    struct visitor *v = sio_socket_client_data(p->socket);
+    struct app     *a = v->app;
+
+    p->is_for_now = answer == QUOTA_FOR_NOW;
+    if (answer == QUOTA_FULL) {
+        standing_end(a, p, STANDING_CROWD);
+    } else if (v->auth != NULL) {
+        arrive(a, p, v->auth);
+        auth_forget(v);
+    }
+}
+
+static void take_place(struct app *a, struct peer *p, json_t *auth)
+{
+    struct visitor *v = sio_socket_client_data(p->socket);
+    bool            may_replace = seat_pid_is_well_formed(slice_of(json_text(auth, "pid")));
+
+    if (a->quota.options.max == 0) {
+        arrive(a, p, auth);
+        return;
+    }
+    v->auth = json_incref(auth);
+    v->claim = quota_claim(&a->quota, user_key(p->user), may_replace, on_counted, p);
+}
+
+/* A client that comes back as nobody in particular replaces nobody. */
+static bool may_begin(struct peer *p, void *arg)
+{
+    if (!p->is_for_now)
+        return true;
+    standing_end(arg, p, STANDING_CROWD);
+    return false;
+}
+
 static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
 {
     struct app     *a = arg;
@@ -172,8 +228,7 @@ static void on_connect(struct sio_socket *s, struct slice auth, void *arg)
         standing_begin(a, p, &it.claims, it.token);
         if (json_bool(it.auth, "trace", false))
             peer_trace(p);
-        arrival_begin(&a->arrivals, p, slice_of(json_text(it.auth, "pid")),
-                      slice_of(json_text(it.auth, "offset")));
+        take_place(a, p, it.auth);
     }
     json_decref(it.auth);
 }
@@ -193,6 +248,14 @@ static void leave_task(struct peer *p, struct slice task, void *arg)
 
 void app_release(struct app *a, struct peer *p, bool is_kept)
 {
+    struct visitor *v = sio_socket_client_data(p->socket);
+
+    if (v != NULL) {
+        claim_release(v->claim);
+        v->claim = NULL;
+        auth_forget(v);
+    }
+    notices_forget(&a->notices, p);
     arrival_end(&a->arrivals, p, is_kept);
     topics_each_of(p, leave_task, &a->topics);
     boards_leave(&a->boards, p);
@@ -286,6 +349,7 @@ static void on_timer(uv_timer_t *timer)
     compare_rooms_tick(&a->compare);
     control_tick(a->control);
     standing_tick(a);
+    quota_tick(&a->quota);
     if (++a->tick % TICKS_A_SECOND == 0)
         users_sweep(&a->users, net_now_ms(a->net));
     if (a->drain_began_ms != 0)
@@ -354,6 +418,16 @@ static const struct control_handlers CONTROL_HANDLERS = {
     .on_revoked = on_revoked, .on_features = on_features,
 };
 
+static void quota_make(struct app *a)
+{
+    const struct quota_options o = {
+        .redis = orgs_redis(a->orgs), .gateway = a->options.gateway,
+        .max = a->options.connections_per_user, .metrics = a->options.metrics,
+    };
+
+    quota_init(&a->quota, net_loop(a->net), &o);
+}
+
 static void control_make(struct app *a)
 {
     const struct control_options o = {
@@ -374,7 +448,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     };
     const struct orgs_options oo = { options->redis_url, options->gateway, options->metrics };
     struct arrivals_options   ao = { options->gateway, &a->peers, NULL, &a->topics, &a->boards,
-                                     NULL, on_recovered, a, options->metrics };
+                                     NULL, may_begin, on_recovered, a, options->metrics };
     uv_loop_t                *loop = net_loop(net);
 
     *a = (struct app){ .net = net, .options = *options };
@@ -385,6 +459,8 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
     sio_server_hooks(a->sio, &hooks, a);
     a->ns = sio_namespace_new(a->sio, "/", &NAMESPACE_HANDLERS, a);
     control_make(a);
+    quota_make(a);
+    notices_init(&a->notices, options->taskd);
     ao.orgs = a->orgs;
     ao.ns = a->ns;
     sources_init(&a->sources, loop, options->taskd);
@@ -416,8 +492,10 @@ static void on_sio_closed(void *arg)
     topics_deinit(&a->topics);
     boards_deinit(&a->boards);
     sources_close(&a->sources);
+    notices_close(&a->notices);
     control_free(a->control);
     orgs_close(a->orgs);
+    quota_deinit(&a->quota);
     standing_deinit(a);
     users_deinit(&a->users);
     uv_close((uv_handle_t *)&a->timer, NULL);

@@ -15,11 +15,13 @@
 #include "gateway/compare_rooms.h"
 #include "gateway/control.h"
 #include "gateway/lines.h"
+#include "gateway/notices.h"
 #include "gateway/features.h"
 #include "gateway/orgs.h"
 #include "gateway/origins.h"
 #include "gateway/peer.h"
 #include "gateway/presence_link.h"
+#include "gateway/quota.h"
 #include "gateway/socketio/socketio.h"
 #include "gateway/source.h"
 #include "gateway/standing.h"
@@ -37,7 +39,7 @@ struct app_options {
                                                   later, but before the first request */
     struct sio_options   sio;
     uint32_t             joins_per_second;
-    uint32_t             connections_per_address;
+    uint32_t             connections_per_address, connections_per_user;
     uint64_t             drain_ms;
     uint64_t             compare_ms;           /* every room is held against the store so often */
     struct metrics      *metrics;
@@ -62,6 +64,8 @@ struct app {
     struct users          users;
     struct addresses      addresses;
     struct standing       standing;
+    struct quota          quota;
+    struct notices        notices;
     uv_timer_t            timer;
     uint64_t              tick;                /* of the timer */
     uint64_t              drain_began_ms;      /* 0: not draining */

@@ -159,6 +159,8 @@ static void advance(struct arrival *a)
             comeback_finish(a);
         return;
     case STARTING:
+        if (!a->all->may_begin(a->peer, a->all->arg))
+            return;
         if (is_late)
             let_in_without(a);
         else
@@ -369,6 +371,7 @@ void arrivals_init(struct arrivals *as, const struct arrivals_options *options)
 
     *as = (struct arrivals){ .loop = options->peers->loop, .topics = options->topics,
                              .boards = options->boards, .ns = options->ns,
+                             .may_begin = options->may_begin,
                              .on_recovered = options->on_recovered, .arg = options->arg };
     list_init(&as->all);
     list_init(&as->due);

@@ -40,6 +40,7 @@ struct arrivals {
     struct topics   *topics;
     struct boards   *boards;
     struct sio_namespace *ns;
+    bool           (*may_begin)(struct peer *p, void *arg);
     void           (*on_recovered)(struct peer *p, void *arg);
     void            *arg;
     struct list      all;
@@ -58,6 +59,8 @@ struct arrivals_options {
     struct topics   *topics;
     struct boards   *boards;
     struct sio_namespace *ns;
+    /* May somebody begin a session, who did not come back to one? Else they were refused. */
+    bool           (*may_begin)(struct peer *p, void *arg);
     /* Somebody has come back to their rooms and is let in. May end them. */
     void           (*on_recovered)(struct peer *p, void *arg);
     void            *arg;

@@ -181,6 +181,14 @@ static void on_resync(const struct incoming *in)
     request_seal(s.request);
 }
 
+static void on_notification_read(const struct incoming *in)
+{
+    if (check_fields(SHAPE_NOTIFICATION_READ, in->payload, NULL) != 0)
+        answer(in, ERROR_BAD_MESSAGE);
+    else
+        notices_read(&in->app->notices, in->peer, in->ack, json_object_get(in->payload, "ids"));
+}
+
 /* --- tokens --- */
 
 /* Another token of the same person keeps the connection. What is wrong with one that does not is
@@ -217,6 +225,7 @@ static const struct handler {
     { "dashboard:join",   on_dashboard_join,  false },
     { "dashboard:leave",  on_dashboard_leave, false },
     { "resync_requested", on_resync,          false },
+    { "notification:read", on_notification_read, true },
     { "auth:refresh",     on_auth_refresh,    true },
 };
 

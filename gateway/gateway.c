@@ -113,6 +113,7 @@ static int app_make(struct gateway *g)
         .sio = sio_options_of(g),
         .joins_per_second = (uint32_t)s->joins_per_second,
         .connections_per_address = (uint32_t)s->connections_per_address,
+        .connections_per_user = (uint32_t)s->connections_per_user,
         .drain_ms = (uint64_t)s->drain_seconds * 1000,
         .compare_ms = (uint64_t)s->compare_interval_ms,
         .metrics = g->metrics,

@@ -70,6 +70,7 @@ struct peer {
     bool               is_traced   : 1;        /* it has a struct tracer */
     bool               is_stream   : 1;        /* Server-Sent Events (sse.c): it has no seat, and keeps
                                                   its offset itself */
+    bool               is_for_now  : 1;        /* one too many, unless it replaces one (quota.h) */
     struct list        waits;
 };
 

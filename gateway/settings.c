@@ -55,6 +55,8 @@ static const struct conf_row ROWS[] = {
         "events per second and socket; 0: no limit"),
     NUM("ROOMS_PER_SOCKET", "1000", 0, 1000000, rooms_per_socket,
         "tasks joined by one socket; 0: no limit"),
+    NUM("CONNECTIONS_PER_USER", "0", 0, 1000000, connections_per_user,
+        "connections of one person, on all gateways together; 0: no limit"),
     NUM("CONNECTIONS_PER_ADDRESS", "0", 0, 1000000, connections_per_address,
         "clients from one address; 0: no limit (behind a proxy they all share its address)"),
     NUM("PING_INTERVAL_MS", "25000", 100, 3600000, ping_interval_ms,

@@ -18,6 +18,7 @@ struct settings {
     int64_t port, metrics_port, internal_port;
     int64_t rollout_percent;
     int64_t joins_per_second, events_per_second, rooms_per_socket, connections_per_address;
+    int64_t connections_per_user;
     int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max;
     int64_t drain_notice_seconds, drain_seconds;
     int64_t compare_interval_ms;

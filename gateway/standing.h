@@ -16,7 +16,8 @@ struct app;
 #define STANDING_END_MAP(X)                                             \
     X(EXPIRED, "expired",     ERROR_TOKEN_EXPIRED, false)               \
     X(REVOKED, "revoked",     ERROR_REVOKED,       false)               \
-    X(FEATURE, "feature_off", ERROR_FEATURE_OFF,   true)
+    X(FEATURE, "feature_off", ERROR_FEATURE_OFF,   true)                \
+    X(CROWD,   "too_many",    ERROR_CONNECTIONS,   true)
 
 enum standing_end {
 #define X(name, label, code, is_said) STANDING_##name,

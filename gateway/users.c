@@ -94,6 +94,11 @@ struct slice user_name(const struct user *who)
     return slice_of(who->name);
 }
 
+struct slice user_key(const struct user *who)
+{
+    return slice_of(who->key);
+}
+
 static void fill(const struct users *u, struct user *who, uint64_t now_ms)
 {
     uint64_t most = (uint64_t)u->joins_per_second * ONE_JOIN;

@@ -30,6 +30,7 @@ void         users_leave(struct users *u, struct user *who);
 /* Who it is; valid until the last socket has left. The sub ends with a NUL. */
 struct slice user_org(const struct user *who);
 struct slice user_sub(const struct user *who);
+struct slice user_key(const struct user *who);        /* "<org>/<sub>" */
 
 /* As the newest of their tokens here has it. */
 struct slice user_name(const struct user *who);

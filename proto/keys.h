@@ -51,6 +51,11 @@
 #define KEY_REPLICA_FORMAT      "tasks:replica:%s"
 #define REPLICA_TTL_S           10
 
+/* Hash with TTL: how many connections of a person each gateway holds, as <gateway> -> count, where
+ * there is a limit to them (internal.md, "Connections"). `%s` is <org>/<sub>. */
+#define KEY_CONNECTIONS_FORMAT  "tasks:connections:%s"
+#define CONNECTIONS_TTL_S       90
+
 /* Hash with TTL: a recoverable session by its pid (internal.md, "Sessions"). While its socket
  * lives the owner renews it; from its end, or from its owner's, two minutes are left at least. */
 #define KEY_SESSION_FORMAT      "tasks:session:%s"
