@@ -211,6 +211,15 @@ chaos: deps                             ## 500 clients while gateways, taskds an
 	$(Q)$(SUB) all $(B)/bin/pipes
 	$(Q)B=$(B) SAN=$(SAN) TASKWIRE_CHAOS=full node tests/run.mjs chaos
 
+# An older version is built from the history, in a folder of its own.
+OLD         ?= $(shell git rev-list -n 1 --skip 20 HEAD 2>/dev/null)
+rolling: deps                           ## upgrade from the commit OLD under 2,000 clients, both versions side by side
+	$(Q)$(SUB) all
+	$(Q)test -d build/old/$(OLD) || { mkdir -p build/old/$(OLD) && git archive $(OLD) | tar -x -C build/old/$(OLD); }
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) -C build/old/$(OLD) VERSION=$(OLD) build/release/bin/gateway build/release/bin/taskd
+	$(Q)TASKWIRE_BUILD=$(CURDIR)/$(B) TASKWIRE_OLD_BUILD=$(CURDIR)/build/old/$(OLD)/build/release \
+		TASKWIRE_CHAOS=full node --test tests/chaos/rolling.test.mjs
+
 asan: deps                              ## the unit and integration suites under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz sim integration)" test
 
@@ -231,4 +240,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web man unit replays faults sim mutants chaos fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web man unit replays faults sim mutants chaos rolling fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out

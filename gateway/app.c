@@ -328,15 +328,42 @@ static void drain_one(struct sio_socket *s, void *arg)
     sio_close_transport(s);
 }
 
-/* So many of those who are left that the last goes when the time is over. */
+static void pace_note(struct drain_pace *p, uint64_t passed_ms, size_t moved)
+{
+    if (passed_ms / 1000 != p->second)
+        p->in_second = 0;
+    p->second = passed_ms / 1000;
+    p->in_second += moved;
+    p->moved += moved;
+    if (p->in_second > p->peak)
+        p->peak = p->in_second;
+}
+
+/* As many are still here as the time that is left is of the whole: they come back elsewhere at
+ * one steady rate. A loop that was held up makes good for it at twice that rate, not at once,
+ * until the time is over. */
 static void drain_some(struct app *a)
 {
+    uint64_t     whole_ms = a->options.drain_ms;
     uint64_t     passed = net_now_ms(a->net) - a->drain_began_ms;
-    uint64_t     left_ms = passed < a->options.drain_ms ? a->options.drain_ms - passed : 0;
-    size_t       turns = (size_t)(left_ms / TICK_MS) + 1;
-    struct drain d = { (sio_namespace_size(a->ns) + turns - 1) / turns };
+    uint64_t     left_ms = passed < whole_ms ? whole_ms - passed : 0;
+    size_t       here = sio_namespace_size(a->ns);
+    size_t       stay = left_ms == 0 ? 0 : (size_t)(a->drain_clients * left_ms / whole_ms);
+    size_t       pace = left_ms == 0 ? here : 1 + (size_t)(2 * a->drain_clients * TICK_MS / whole_ms);
+    struct drain d = { here > stay ? here - stay : 0 };
 
-    sio_each_socket(a->ns, drain_one, &d);
+    if (d.left > pace)
+        d.left = pace;
+    pace_note(&a->drain_pace, passed, d.left);
+    if (d.left > 0)
+        sio_each_socket(a->ns, drain_one, &d);
+}
+
+void app_log_drained(const struct app *a)
+{
+    log_info("drained", LOG_NUM("clients", a->drain_pace.moved),
+             LOG_NUM("ms", net_now_ms(a->net) - a->drain_began_ms),
+             LOG_NUM("peak_per_second", a->drain_pace.peak));
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -362,6 +389,7 @@ void app_drain(struct app *a)
         a->options.drain_ms = 0;
     else
         a->drain_began_ms = net_now_ms(a->net);
+    a->drain_clients = sio_namespace_size(a->ns);
     drain_some(a);
 }
 

@@ -69,6 +69,12 @@ struct app {
     uv_timer_t            timer;
     uint64_t              tick;                /* of the timer */
     uint64_t              drain_began_ms;      /* 0: not draining */
+    size_t                drain_clients;       /* who were here then */
+    struct drain_pace {
+        size_t   moved, peak;                  /* in all; within any second of the drain */
+        uint64_t second;                       /* of the drain, counted from its beginning */
+        size_t   in_second;
+    } drain_pace;
     bool                  is_closing;
     void                (*on_closed)(void *arg);
     void                 *on_closed_arg;
@@ -83,6 +89,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options);
  * refused. Twice: all at once. */
 void app_drain(struct app *a);
 bool app_is_drained(const struct app *a);      /* nobody is left */
+void app_log_drained(const struct app *a);     /* how many moved, and how fast */
 
 /* End everything; cb runs when nothing of it is left but closing handles. Before: Redis and
  * taskd are still there; afterwards `taskd` may be closed. */

@@ -175,23 +175,24 @@ static void look(struct tunnel *t, uint64_t now_ms)
     cut(t);
 }
 
-/* So many that the last ends when the time is over. Those that are ending stay listed until
- * they are gone: they are passed over. */
+static bool is_going(const struct tunnel *t)
+{
+    return t->client.stream == NULL || stream_is_closing(t->client.stream);
+}
+
+/* As many stay as the time that is left is of the whole. Those that are ending stay listed until
+ * they are gone. */
 static void drain_some(struct tunnels *all, uint64_t now_ms)
 {
     uint64_t left_ms = now_ms < all->drained_by_ms ? all->drained_by_ms - now_ms : 0;
-    size_t   turns = (size_t)(left_ms / TICK_MS) + 1;
-    size_t   left = (all->count + turns - 1) / turns;
+    size_t   stay = left_ms == 0 ? 0 : (size_t)(all->drain_count * left_ms / all->drain_ms);
+    size_t   here = 0;
 
     list_each(node, &all->list) {
         struct tunnel *t = container_of(node, struct tunnel, link);
 
-        if (left == 0)
-            return;
-        if (t->client.stream != NULL && !stream_is_closing(t->client.stream)) {
+        if (!is_going(t) && ++here > stay)
             finish(t);
-            left--;
-        }
     }
 }
 
@@ -258,6 +259,8 @@ bool tunnels_is_full(const struct tunnels *t)
 void tunnels_drain(struct tunnels *t, uint64_t ms)
 {
     t->drained_by_ms = net_now_ms(t->net) + ms;
+    t->drain_ms = ms;
+    t->drain_count = t->count;
     drain_some(t, net_now_ms(t->net));
 }
 

@@ -20,6 +20,8 @@ struct tunnels {
     uv_timer_t     timer;                      /* runs while there are any */
     size_t         count;
     uint64_t       drained_by_ms;              /* 0: not draining */
+    uint64_t       drain_ms;                   /* how long that takes */
+    size_t         drain_count;                /* of those who were there when it began */
     struct metric *open, *opened, *stuck;
 };
 

@@ -16,11 +16,11 @@ class Followed {
 
 export class Watcher {
   constructor({ name, token, base, transports, tasks }) {
-    Object.assign(this, { name, base, transports, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, refused: 0, errors: {}, delays: {} });
+    Object.assign(this, { name, base, transports, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, refused: 0, errors: {}, delays: {}, moved: [] });
     this.tasks = new Map(tasks.map((id) => [id, new Followed()]));
     this.socket = io(base, { auth: { token }, transports, forceNew: true, reconnectionDelay: 100, reconnectionDelayMax: 1000, timeout: 10_000 });
     this.socket.on("connect", () => this.#connected());
-    this.socket.on("disconnect", (reason) => this.#count(reason));
+    this.socket.on("disconnect", (reason) => { this.#count(reason); this.moved.push(Date.now()); });
     this.socket.on("connect_error", (error) => this.#count(`connect_error: ${error.message}`));
     this.socket.io.on("open", () => this.#mind(this.socket.io.engine));
     this.socket.onAny((name, payload) => this.#hear(name, payload));
@@ -88,8 +88,8 @@ export class Watcher {
   }
 
   report() {
-    const { name, problems, heard, snapshots, connects, recovered, refused, errors } = this, delays = Object.values(this.delays);
-    return { name, problems, heard, snapshots, connects, recovered, refused, errors, delays, isConnected: this.socket.connected,
+    const { name, problems, heard, snapshots, connects, recovered, refused, errors, moved } = this, delays = Object.values(this.delays);
+    return { name, problems, heard, snapshots, connects, recovered, refused, errors, moved, delays, isConnected: this.socket.connected,
       tasks: [...this.tasks].map(([id, { seq, status, lines }]) => ({ id, seq, status, lines })) };
   }
 

@@ -37,7 +37,7 @@ export class World {
   static async start(options) {
     const world = new World();
     Object.assign(world, { options, cpu: {}, killed: [], crowds: [] });
-    world.stack = await Stack.start({ store: options.store, gateways: 0 });
+    world.stack = await Stack.start({ store: options.store, gateways: 0, gatewayEnv: options.gatewayEnv, taskdEnv: options.taskdEnv });
     try {
       await world.#begin();
     } catch (error) {
@@ -55,9 +55,16 @@ export class World {
       const metrics = await freePort(), gateway = await stack.startGateway({ METRICS_PORT: String(metrics) });
       gateway.metrics = metrics;
     }
-    this.front = await stack.startBalancer({ check: true });
+    if (options.from) await this.#exchange(options.from);
+    this.front = await stack.startBalancer(options.balancer ?? { check: true });
     this.ids = await this.#tasks();
     await this.#people();
+  }
+
+  /** Begin with another version: nobody is here yet. */
+  async #exchange(from) {
+    for (const at of this.taskds.keys()) await this.restartTaskd(at, from);
+    for (const at of this.stack.gateways.keys()) await this.restartGateway(at, from);
   }
 
   /** Tasks that may go round and round: dispatched, then pull requests come and go. */
@@ -138,6 +145,33 @@ export class World {
     this.killed.push(`${what}${how ? ` (memory ${how})` : ""}: back after ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   }
 
+  // --- what is done on purpose: SIGTERM, the end, and a start as another version perhaps ---
+
+  async #stopped(program) {
+    const end = await program.stop(180_000);
+    if (end.code !== 0) throw new Error(`${program.name} ended with ${JSON.stringify(end)}`);
+  }
+
+  async restartGateway(at, from) {
+    const old = this.stack.gateways[at];
+    await this.#spent("gateways", old.child.pid);
+    this.#keep(await this.#countersOf(old));
+    await this.#stopped(old);
+    const gateway = this.stack.beginGateway(Number(new URL(old.url).port), { METRICS_PORT: String(old.metrics) }, from);
+    gateway.metrics = old.metrics;
+    this.stack.gateways[at] = gateway;
+    await this.stack.ready(gateway, gateway.url);
+  }
+
+  async restartTaskd(at, from) {
+    const old = this.taskds[at];
+    await this.#spent("taskds", old.child.pid);
+    await this.#stopped(old);
+    this.taskds[at] = this.stack.beginTaskd(old.name, new URL(old.url).port, {}, from);
+    if (at === 0) this.stack.taskd = this.taskds[0];
+    await this.stack.ready(this.taskds[at], old.url);
+  }
+
   // --- what must hold in the end ---
 
   /** All that was sent has been acted on, and published. */
@@ -163,14 +197,20 @@ export class World {
       .map((t) => `${r.name} ${t.id}: ${r.isConnected ? "" : "not connected, "}at ${t.seq} ${t.status}, the store at ${truth.get(t.id).seq} ${truth.get(t.id).status} [${t.lines.join(", ")}]`));
   }
 
+  async #countersOf(gateway) {
+    const text = await (await fetch(`http://127.0.0.1:${gateway.metrics}/metrics`)).text();
+    return [...text.matchAll(/^(taskwire_\w+(?:\{[^}]*\})?) (\S+)$/gm)].map((m) => [m[1], Number(m[2])]);
+  }
+
+  #keep(counters) {
+    this.kept ??= {};
+    for (const [name, n] of counters) if (/_total(\{|$)/.test(name)) this.kept[name] = (this.kept[name] ?? 0) + n;
+  }
+
+  /** Of all gateways; counters also of those that were restarted. */
   async counters() {
-    const sums = {};
-    for (const g of this.stack.gateways) {
-      for (const line of (await (await fetch(`http://127.0.0.1:${g.metrics}/metrics`)).text()).split("\n")) {
-        const found = /^(taskwire_\w+) (\S+)$/.exec(line);
-        if (found) sums[found[1]] = (sums[found[1]] ?? 0) + Number(found[2]);
-      }
-    }
+    const sums = { ...this.kept };
+    for (const g of this.stack.gateways) for (const [name, n] of await this.#countersOf(g)) sums[name] = (sums[name] ?? 0) + n;
     return sums;
   }
 
@@ -193,6 +233,8 @@ export class World {
   async stop() {
     this.feeder?.stop();
     for (const c of this.crowds) c.stop();
+    for (const g of this.stack.gateways) g.signal("SIGTERM");
+    await sleep(500);                          // two at once would be one; the second ends a drain at once
     await this.stack.stop();
   }
 }

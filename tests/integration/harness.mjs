@@ -164,8 +164,9 @@ export class Stack {
     await this.ready(this.taskd, this.taskdUrl);
   }
 
-  beginTaskd(name, port, env = {}) {
-    const taskd = this.begin(name, [path.join(env.TASKWIRE_FAULT ? `${build}-faults` : build, "bin/taskd")],
+  /** `from`: the folder of another build. */
+  beginTaskd(name, port, env = {}, from = build) {
+    const taskd = this.begin(name, [path.join(env.TASKWIRE_FAULT ? `${build}-faults` : from, "bin/taskd")],
       { ...this.commonEnv, PORT: String(port), STORE_URL: this.storeUrl, ...this.options.taskdEnv, ...env });
     taskd.url = `http://127.0.0.1:${port}`;
     return taskd;
@@ -187,16 +188,19 @@ export class Stack {
     return gateway;
   }
 
-  beginGateway(port, env = {}) {
-    const gateway = this.begin(`gateway-${port}`, [path.join(build, "bin/gateway")],
+  beginGateway(port, env = {}, from = build) {
+    const gateway = this.begin(`gateway-${port}`, [path.join(from, "bin/gateway")],
       { ...this.commonEnv, PORT: String(port), TASKD_URL: this.taskds?.map((t) => t.url).join(",") ?? this.taskdUrl, DRAIN_SECONDS: "1", ...this.options.gatewayEnv, ...env });
     gateway.url = `http://127.0.0.1:${port}`;
     return gateway;
   }
 
   /** HAProxy in front of all gateways, in plain round robin: no stickiness. Gives its URL.
-   *  `check`: it looks for itself who is there. */
-  async startBalancer({ check = false } = {}) {
+   *  `check`: it looks for itself who is there; `deployed`: as deploy/haproxy says. */
+  async startBalancer({ check = false, deployed = false } = {}) {
+    if (deployed) return this.startDeployed("haproxy", ["haproxy", "-db", "-f", path.join(root, "deploy/haproxy/haproxy.cfg")],
+      (port) => ({ TASKWIRE_BIND: `127.0.0.1:${port}`, CHECK_INTERVAL: "500ms",
+        ...Object.fromEntries(this.gateways.slice(0, 3).map((g, i) => [`GATEWAY_${i + 1}`, new URL(g.url).host])) }));
     const port = await freePort(), config = path.join(this.folder, "haproxy.cfg");
     const servers = this.gateways.map((g, i) => `  server g${i} ${new URL(g.url).host}`);
     await writeFile(config, `
@@ -215,6 +219,15 @@ ${check ? "  option redispatch 1\n  option httpchk GET /api/health/live\n  defau
     this.balancer.endsBySignal = true;
     const url = `http://127.0.0.1:${port}`;
     await until("HAProxy answers", () => fetch(`${url}/api/health/ready`).then((r) => r.ok, () => false));
+    return url;
+  }
+
+  /** A proxy with its file of deploy/. */
+  async startDeployed(name, argv, env) {
+    const port = await freePort(), url = `http://127.0.0.1:${port}`;
+    this.balancer = this.begin(name, argv, env(port));
+    this.balancer.endsBySignal = true;
+    await until(`${name} answers`, () => fetch(`${url}/api/health/ready`).then((r) => r.ok, () => false));
     return url;
   }
 
