@@ -101,6 +101,37 @@ uint64_t net_writes(const struct net *net)
     return net->writes;
 }
 
+static double read_received(void *arg)
+{
+    return (double)((struct net *)arg)->bytes_read;
+}
+
+static double read_sent(void *arg)
+{
+    return (double)((struct net *)arg)->bytes_written;
+}
+
+static double read_writes(void *arg)
+{
+    return (double)((struct net *)arg)->writes;
+}
+
+static double read_queued(void *arg)
+{
+    return (double)((struct net *)arg)->bytes_queued;
+}
+
+void net_metrics(struct net *net, struct metrics *m)
+{
+    metrics_read(m, "taskwire_net_received_bytes_total", NULL, "Bytes read from all connections",
+                 read_received, net);
+    metrics_read(m, "taskwire_net_sent_bytes_total", NULL, "Bytes written to all connections",
+                 read_sent, net);
+    metrics_read(m, "taskwire_net_writes_total", NULL, "System calls that wrote", read_writes, net);
+    metrics_read(m, "taskwire_net_queued_bytes", NULL,
+                 "Bytes that wait for the kernel to take them, all connections", read_queued, net);
+}
+
 static int parse_address(const char *address, int port, struct sockaddr_storage *out)
 {
     if (port < 0 || port > 65535)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/metrics.h"
 #include "common/rcbuf.h"
 #include "common/slice.h"
 
@@ -37,6 +38,9 @@ uint64_t   net_now_ms(const struct net *net);  /* uv_now(): monotonic, once per 
 uint64_t net_bytes_read(const struct net *net);
 uint64_t net_bytes_written(const struct net *net);
 uint64_t net_writes(const struct net *net);    /* system calls that wrote */
+
+/* Have them, and what is queued now, shown. The net must outlive the last look at the page. */
+void net_metrics(struct net *net, struct metrics *m);
 
 /* --- listening --- */
 

@@ -19,6 +19,7 @@ struct net {
     struct list connecting;                    /* struct connecting */
     uint64_t    bytes_read;
     uint64_t    bytes_written;
+    uint64_t    bytes_queued;                  /* of all streams, now */
     uint64_t    writes;
     struct pool streams;
     size_t      refs;                          /* own handles, listeners, connects, streams */

@@ -41,7 +41,7 @@ struct call {
     struct list                in_pending;
     redis_cb                  *cb;             /* or NULL */
     void                      *arg;
-    uint64_t                   sent_ms;
+    uint64_t                   sent_ms, sent_ns;
     const struct redis_script *script;         /* sent by its hash; else NULL */
     size_t                     argc;           /* of a script: how many arguments in all */
     size_t                     tail_len;       /* of a script: RESP after its name */
@@ -52,6 +52,7 @@ struct redis {
     struct redis_link         *link;
     redis_state_cb            *on_state;
     void                      *arg;
+    struct metric             *seconds;        /* or NULL */
     size_t                     pending_max;
     size_t                     pending_count;
     struct list                pending;        /* calls, the oldest first */
@@ -75,7 +76,8 @@ static uint64_t real_now_ms(void)
 
 static void add_call(struct redis *r, struct call *call)
 {
-    call->sent_ms = real_now_ms();
+    call->sent_ns = uv_hrtime();
+    call->sent_ms = call->sent_ns / 1000000;
     list_append(&r->pending, &call->in_pending);
     r->pending_count++;
     if (r->timeout_ms != 0 && !uv_is_active((uv_handle_t *)&r->silence))
@@ -245,6 +247,8 @@ static void on_reply(const redisReply *reply, void *arg)
         redis_link_drop(r->link, "a reply that nobody asked for");
         return;
     }
+    if (r->seconds != NULL)
+        metric_observe(r->seconds, (double)(uv_hrtime() - call->sent_ns) / 1e9);
     if (is_error && call->script != NULL &&
         slice_starts(slice_make(reply->str, reply->len), "NOSCRIPT") && send_again(r, call))
         return;
@@ -282,6 +286,7 @@ struct redis *redis_new(uv_loop_t *loop, const struct redis_options *options)
 
     r->on_state = options->on_state;
     r->arg = options->arg;
+    r->seconds = options->seconds;
     r->pending_max = options->pending_max != 0 ? options->pending_max : PENDING_DEFAULT;
     r->timeout_ms = options->timeout_ms;
     list_init(&r->pending);

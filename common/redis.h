@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/metrics.h"
 #include "common/slice.h"
 
 struct redis;
@@ -29,6 +30,7 @@ struct redis_options {
     uint64_t        timeout_ms;                /* a reply awaited so long: reconnect; 0: never */
     redis_state_cb *on_state;
     void           *arg;
+    struct metric  *seconds;                   /* how long calls took, answered ones; NULL: not told */
 };
 
 /* Begin to connect. Returns NULL where the URL cannot be parsed. */

@@ -145,6 +145,7 @@ static void ring_consume(struct stream *s, size_t bytes)
 {
     assert(bytes <= s->queued);
     s->queued -= bytes;
+    net_of(s)->bytes_queued -= bytes;
     while (bytes != 0) {
         size_t left = (*ring_at(s, 0))->len - s->head_offset;
 
@@ -205,6 +206,7 @@ static void on_closed(uv_handle_t *handle)
 
     if (s->ops != NULL)
         s->ops->on_close(s, s->err, s->arg);
+    net->bytes_queued -= s->queued;
     while (s->count != 0)
         ring_pop(s);
     pool_give(&net->streams, s);
@@ -455,6 +457,7 @@ int stream_send(struct stream *s, struct rcbuf *bytes)
         return 0;
     ring_push(s, rcbuf_ref(bytes));
     s->queued += bytes->len;
+    net_of(s)->bytes_queued += bytes->len;
     if (stream_queued_bytes(s) > STREAM_LOW_MARK)
         set(s, STREAM_OVER);
     mark_dirty(s);

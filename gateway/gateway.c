@@ -19,6 +19,7 @@
 #include "common/crypto.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/runtime.h"
 #include "common/supervisor.h"
 #include "gateway/cluster.h"
 #include "gateway/front.h"
@@ -33,6 +34,7 @@ enum stage { STAGE_SERVING, STAGE_NOTICE, STAGE_MOVING, STAGE_LEAVING, STAGE_CLO
 struct gateway {
     struct settings     *settings;
     struct supervisor   *supervisor;
+    struct runtime      *runtime;
     char                *id;
     struct net          *net;
     struct metrics      *metrics;
@@ -205,6 +207,7 @@ static void close_all(struct gateway *g)
         return;
     g->stage = STAGE_CLOSED;
     supervisor_close(g->supervisor);
+    runtime_close(g->runtime);
     uv_close((uv_handle_t *)&g->sigterm, NULL);
     uv_close((uv_handle_t *)&g->sigint, NULL);
     uv_close((uv_handle_t *)&g->stop_timer, NULL);
@@ -244,6 +247,7 @@ static void on_stop_look(uv_timer_t *timer)
     if (g->stage == STAGE_NOTICE && is_over) {
         begin_moving(g);
     } else if (g->stage == STAGE_MOVING && (is_over || has_moved(g))) {
+        app_log_drained(&g->app);
         front_drain(&g->front);
         enter(g, STAGE_LEAVING, LEAVE_MS);
     } else if (g->stage == STAGE_LEAVING &&
@@ -316,6 +320,7 @@ static int fail(struct gateway *g, const char *what)
 {
     log_error("start-failed", LOG_TEXT("why", what));
     supervisor_close(g->supervisor);
+    runtime_close(g->runtime);
     if (g->taskd != NULL)
         taskd_client_close(g->taskd);
     net_close(g->net);
@@ -336,6 +341,8 @@ int gateway_new(uv_loop_t *loop, struct settings *settings, struct gateway **out
     g->supervisor = supervisor_new(loop);
     g->net = net_new(loop);
     g->metrics = metrics_new();
+    g->runtime = runtime_new(loop, g->metrics);
+    net_metrics(g->net, g->metrics);
     to.metrics = g->metrics;
     buf_init(&why, 512);
     g->taskd = taskd_client_new(g->net, &to, &why);

@@ -158,6 +158,8 @@ struct link *link_new(uv_loop_t *loop, const struct link_options *options,
     const struct redis_options ro = {
         .url = options->url, .name = "gateway", .pending_max = COMMANDS_MAX,
         .timeout_ms = COMMAND_TIMEOUT_MS, .on_state = on_link_state, .arg = l,
+        .seconds = metrics_histogram(options->metrics, "taskwire_redis_call_seconds", NULL,
+                                     "From a command to its reply, all servers."),
     };
 
     l->handlers = handlers;

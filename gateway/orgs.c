@@ -480,6 +480,11 @@ struct list *org_followers(struct org *o)
 
 /* --- all of them --- */
 
+static double read_canary(void *arg)
+{
+    return (double)orgs_canary_ms(arg) / 1000;
+}
+
 static double read_orgs(void *arg)
 {
     return HASH_COUNT(((struct orgs *)arg)->table);
@@ -516,6 +521,8 @@ struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
         orgs->links[i] = link_new(loop, &lo, &LINK_HANDLERS, orgs);
         assert(orgs->links[i] != NULL);        /* the same URL was fine a moment ago */
     }
+    metrics_read(m, "taskwire_canary_age_seconds", NULL,
+                 "Since the subscriber that is worst heard its own canary.", read_canary, orgs);
     metrics_read(m, "taskwire_feed_orgs", NULL, "Orgs listened to.", read_orgs, orgs);
     uv_timer_init(loop, &orgs->timer);
     orgs->timer.data = orgs;

@@ -365,6 +365,7 @@ struct api *api_new(const struct api_parts *parts)
     a->parts = *parts;
     a->unauthorized = metrics_counter(parts->metrics, "taskwire_unauthorized_total", NULL,
                                       "Requests without a token that opens their door");
+    webhook_metrics(parts->metrics);
     metrics_read(parts->metrics, "taskwire_api_calls", NULL, "Requests under way", read_calls, a);
     a->server = http_server_new(parts->net, "api", &HTTP_SERVER_DEFAULTS, &HANDLERS, a,
                                 parts->metrics);

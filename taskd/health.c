@@ -136,6 +136,11 @@ static double read_unpublished(void *arg)
     return (double)((struct health *)arg)->unpublished;
 }
 
+static double read_ready(void *arg)
+{
+    return health_is_ready(arg) ? 1 : 0;
+}
+
 static double read_store(void *arg)
 {
     return health_store_ok(arg) ? 1 : 0;
@@ -158,6 +163,7 @@ struct health *health_new(uv_loop_t *loop, struct store *store, struct redis *co
     h->server_count = count;
     for (size_t i = 0; i < count; i++)
         h->servers[i] = (struct server){ .health = h, .redis = links[i] };
+    metrics_read(m, "taskwire_ready", NULL, "1 where REST can be answered", read_ready, h);
     metrics_read(m, "taskwire_outbox_unpublished", NULL, "Tasks with transitions to publish",
                  read_unpublished, h);
     metrics_read(m, NAME, "dependency=\"store\"", HELP, read_store, h);

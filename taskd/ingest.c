@@ -86,7 +86,7 @@ struct ingest {
     uint64_t                 pause_until_ms, scanned_ms;
     char                     acks[ACKS_MAX][ID_SIZE];
     size_t                   ack_count;
-    struct metric           *done, *repeats, *dead, *heard, *lost;
+    struct metric           *done, *repeats, *dead, *heard, *lost, *seconds;
 };
 
 /* One input: owns all it needs, dies in input_free. */
@@ -212,8 +212,17 @@ static void input_refuse(struct input_entry *e, const char *code, const char *re
     input_free(e);
 }
 
+/* Since Redis took it in: its id begins with that time. */
+static void observe_age(const struct input_entry *e)
+{
+    int64_t age_ms = clock_wall_ms() - strtoll(e->id, NULL, 10);
+
+    metric_observe(e->ingest->seconds, age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
 static void input_finish(struct input_entry *e)
 {
+    observe_age(e);
     FAULT_POINT("before-ack");
     ack_add(e->ingest, e->id);
     input_free(e);
@@ -561,6 +570,8 @@ static void ingest_metrics(struct ingest *in, struct metrics *m)
     in->done = metrics_counter(m, NAME, "outcome=\"done\"", HELP);
     in->repeats = metrics_counter(m, NAME, "outcome=\"repeat\"", HELP);
     in->dead = metrics_counter(m, NAME, "outcome=\"dead\"", HELP);
+    in->seconds = metrics_histogram(m, "taskwire_ingest_seconds", NULL,
+                                    "From an input's publication to its effect in the store");
     in->heard = metrics_counter(m, "taskwire_ingest_heard_total", NULL,
                                 "Inputs published to the channel and added to the stream");
     in->lost = metrics_counter(m, "taskwire_ingest_unheard_total", NULL,

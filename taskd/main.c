@@ -12,8 +12,10 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/runtime.h"
 #include "common/supervisor.h"
 #include "taskd/api.h"
+#include "taskd/backlog.h"
 #include "taskd/settings.h"
 
 #ifndef TASKWIRE_VERSION
@@ -49,6 +51,8 @@ struct taskd {
     uint64_t          listens_until_ms;        /* while stopping */
     bool              is_stopping, is_leaving, knows_aof;
     struct supervisor *supervisor;
+    struct runtime   *runtime;
+    struct backlog   *backlog;
 };
 
 /* --- Redis --- */
@@ -134,6 +138,8 @@ static void on_stop_tick(uv_timer_t *timer)
     api_close(d->api);
     ingest_close(d->ingest);
     supervisor_close(d->supervisor);
+    runtime_close(d->runtime);
+    backlog_close(d->backlog);
     health_close(d->health);
     control_close(d->control);
     tasks_close(d->tasks, on_tasks_closed, d);
@@ -201,6 +207,9 @@ static void make_links(struct taskd *d, struct redis *out[REDIS_SERVERS_MAX])
     struct redis_options o = { .name = "taskd", .pending_max = REDIS_PENDING_MAX,
                                .timeout_ms = REDIS_TIMEOUT_MS, .on_state = on_redis_state };
 
+    o.seconds = metrics_histogram(d->metrics, "taskwire_redis_call_seconds", NULL,
+                                  "From a command to its reply, all servers");
+
     for (size_t i = 0; i < d->settings.redis.count; i++) {
         struct server *s = &d->servers[i];
 
@@ -221,6 +230,7 @@ static void make_parts(struct taskd *d)
                                      .is_alone = store_is_exclusive(d->store) };
 
     make_links(d, links);
+    d->backlog = backlog_new(&d->loop, d->redis, d->metrics);
     d->publisher = publisher_new(&d->loop, d->store, servers, links, d->metrics);
     d->tasks = tasks_new(&d->loop, d->store, d->publisher, d->metrics);
     d->health = health_new(&d->loop, d->store, links, servers->count, d->metrics);
@@ -284,6 +294,8 @@ static int run(struct taskd *d)
     d->supervisor = supervisor_new(&d->loop);
     d->net = net_new(&d->loop);
     d->metrics = metrics_new();
+    d->runtime = runtime_new(&d->loop, d->metrics);
+    net_metrics(d->net, d->metrics);
     if (open_store(d) != 0)
         return EXIT_FAILURE;
     make_parts(d);

@@ -102,6 +102,24 @@ static void on_timer_closed(uv_handle_t *handle)
     free(w);
 }
 
+static struct metric *outcome_metric(struct metrics *m, enum outcome outcome)
+{
+    static const char *const LABELS[OUTCOME_COUNT] = {
+#define X(name, word) [OUTCOME_##name] = "outcome=\"" word "\"",
+        OUTCOME_MAP(X)
+#undef X
+    };
+
+    return metrics_counter(m, "taskwire_webhooks_total", LABELS[outcome],
+                           "Signed webhooks, by what came of them");
+}
+
+void webhook_metrics(struct metrics *m)
+{
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        (void)outcome_metric(m, (enum outcome)i);
+}
+
 /* The call is answered by whoever called this. */
 static struct call *webhook_end(struct webhook *w, enum outcome outcome)
 {
@@ -110,17 +128,11 @@ static struct call *webhook_end(struct webhook *w, enum outcome outcome)
         OUTCOME_MAP(X)
 #undef X
     };
-    static const char *const LABELS[OUTCOME_COUNT] = {
-#define X(name, word) [OUTCOME_##name] = "outcome=\"" word "\"",
-        OUTCOME_MAP(X)
-#undef X
-    };
     struct call *c = w->call;
 
     log_info("webhook", LOG_TEXT("delivery", w->id), LOG_TEXT("event", w->event),
              LOG_TEXT("outcome", WORDS[outcome]));
-    metric_inc(metrics_counter(c->parts->metrics, "taskwire_webhooks_total", LABELS[outcome],
-                               "Signed webhooks, by what came of them"));
+    metric_inc(outcome_metric(c->parts->metrics, outcome));
     uv_close((uv_handle_t *)&w->timer, on_timer_closed);
     return c;
 }

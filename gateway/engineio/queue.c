@@ -20,6 +20,7 @@ struct entry {
 };
 
 struct queue {
+    struct queue_totals *totals;
     struct list    entries;
     size_t         count, bytes;
     struct entry **buckets;                    /* of entries with a key; NULL until one comes */
@@ -27,10 +28,12 @@ struct queue {
     size_t         keyed;
 };
 
-struct queue *queue_new(void)
+struct queue *queue_new(struct queue_totals *totals)
 {
     struct queue *q = mem_new(struct queue);
 
+    q->totals = totals;
+    totals->queues++;
     list_init(&q->entries);
     return q;
 }
@@ -80,6 +83,8 @@ static struct eio_message *entry_take(struct queue *q, struct entry *e)
     list_remove(&e->node);
     q->count--;
     q->bytes -= message_bytes(m);
+    q->totals->messages--;
+    q->totals->bytes -= message_bytes(m);
     free(e);
     return m;
 }
@@ -113,6 +118,8 @@ void queue_push(struct queue *q, struct eio_message *m)
     list_append(&q->entries, &e->node);
     q->count++;
     q->bytes += message_bytes(m);
+    q->totals->messages++;
+    q->totals->bytes += message_bytes(m);
 }
 
 struct eio_message *queue_take(struct queue *q)
@@ -140,6 +147,7 @@ void queue_free(struct queue *q)
         return;
     while ((m = queue_take(q)) != NULL)
         eio_message_unref(m);
+    q->totals->queues--;
     free(q->buckets);
     free(q);
 }

@@ -12,7 +12,13 @@
 struct eio_message;
 struct queue;
 
-struct queue *queue_new(void);
+/* What all queues of a server hold. */
+struct queue_totals {
+    size_t queues, messages, bytes;
+};
+
+/* `totals` is kept up to date and must outlive the queue. */
+struct queue *queue_new(struct queue_totals *totals);
 void          queue_free(struct queue *q);     /* with what is in it; NULL is ignored */
 
 /* Append; takes a reference of its own. */

@@ -41,6 +41,31 @@ static const char *reason_label(enum eio_reason reason)
     return LABELS[reason];
 }
 
+static double read_waiting_sessions(void *arg)
+{
+    return (double)((struct queue_totals *)arg)->queues;
+}
+
+static double read_waiting_messages(void *arg)
+{
+    return (double)((struct queue_totals *)arg)->messages;
+}
+
+static double read_waiting_bytes(void *arg)
+{
+    return (double)((struct queue_totals *)arg)->bytes;
+}
+
+static void waiting_show(struct queue_totals *w, struct metrics *m)
+{
+    metrics_read(m, "taskwire_engineio_waiting_sessions", NULL,
+                 "Sessions with messages that wait: for a poll, an upgrade, a slow reader",
+                 read_waiting_sessions, w);
+    metrics_read(m, "taskwire_engineio_waiting_messages", NULL, "Those messages",
+                 read_waiting_messages, w);
+    metrics_read(m, "taskwire_engineio_waiting_bytes", NULL, "Their bytes", read_waiting_bytes, w);
+}
+
 static void metrics_make(struct eio_metrics *to, struct metrics *m)
 {
     static const char *const TRANSPORTS[2] = {
@@ -152,6 +177,7 @@ struct eio_server *eio_server_new(struct net *net, const struct eio_options *opt
     if (metrics == NULL)
         metrics = server->own_metrics = metrics_new();
     metrics_make(&server->metrics, metrics);
+    waiting_show(&server->waiting, metrics);
     return server;
 }
 

@@ -207,7 +207,7 @@ static void enqueue(struct eio_session *s, struct eio_message *m)
     size_t before = queue_count(s->queue);
 
     if (s->queue == NULL)
-        s->queue = queue_new();
+        s->queue = queue_new(&s->server->waiting);
     queue_push(s->queue, m);
     if (queue_count(s->queue) == before)
         metric_inc(s->server->metrics.conflated);

@@ -42,6 +42,7 @@ struct eio_server {
     uv_idle_t                  idle;           /* runs while `turn` is not empty */
     struct eio_message        *ping;
     struct eio_metrics         metrics;
+    struct queue_totals        waiting;        /* for slow readers, polls and upgrades */
     struct metrics            *own_metrics;    /* where the caller gave none */
     struct http_request       *opening;        /* the handshake whose on_open is running */
     size_t                     counts[2];      /* open sessions, by enum eio_transport */

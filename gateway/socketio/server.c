@@ -150,6 +150,16 @@ static double read_sockets(void *arg)
     return n;
 }
 
+static double read_rooms(void *arg)
+{
+    const struct sio_server *s = arg;
+    double n = 0;
+
+    for (const struct sio_namespace *ns = s->namespaces; ns != NULL; ns = ns->hh.next)
+        n += HASH_COUNT(ns->rooms.by_name);
+    return n;
+}
+
 static double read_waiting_bytes(void *arg)
 {
     const struct sio_server *s = arg;
@@ -179,6 +189,7 @@ static void counters_init(struct sio_server *s, struct metrics *m)
     c->floods = metrics_counter(m, "taskwire_sio_floods_total", NULL,
                                 "Clients closed for too many events per second");
     metrics_read(m, "taskwire_sio_sockets", NULL, "Sockets in namespaces", read_sockets, s);
+    metrics_read(m, "taskwire_sio_rooms", NULL, "Rooms with a member", read_rooms, s);
     metrics_read(m, "taskwire_sio_fanout_waiting_bytes", NULL,
                  "Bytes of broadcasts still on their way to rooms", read_waiting_bytes, s);
     metrics_read(m, "taskwire_sio_fanout_forced_total", NULL,

@@ -9,6 +9,8 @@
 #include "gateway/engineio/message.h"
 #include "gateway/engineio/queue.h"
 
+static struct queue_totals totals;
+
 static void push(struct queue *q, const char *text, uint64_t key)
 {
     struct eio_message *m = eio_message_new(slice_of(text), false, key);
@@ -29,7 +31,7 @@ static void expect(struct queue *q, const char *text)
 
 static void messages_come_out_in_order(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
 
     (void)state;
     push(q, "one", 0);
@@ -45,7 +47,7 @@ static void messages_come_out_in_order(void **state)
 
 static void a_newer_message_replaces_the_older_and_keeps_its_own_place(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
 
     (void)state;
     push(q, "a1", 7);
@@ -61,7 +63,7 @@ static void a_newer_message_replaces_the_older_and_keeps_its_own_place(void **st
 
 static void key_zero_never_replaces(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
 
     (void)state;
     push(q, "x", 0);
@@ -72,7 +74,7 @@ static void key_zero_never_replaces(void **state)
 
 static void a_key_that_was_taken_out_replaces_nothing(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
 
     (void)state;
     push(q, "a1", 7);
@@ -86,7 +88,7 @@ static void a_key_that_was_taken_out_replaces_nothing(void **state)
 
 static void bytes_are_those_that_wait(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
     size_t        one;
 
     (void)state;
@@ -107,7 +109,7 @@ static void bytes_are_those_that_wait(void **state)
 static void thousands_of_keys_stay_one_message_each(void **state)
 {
     enum { KEYS = 5000, ROUNDS = 3 };
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(&totals);
     char          text[32];
 
     (void)state;
@@ -127,7 +129,7 @@ static void thousands_of_keys_stay_one_message_each(void **state)
 
 static void freeing_lets_go_of_what_waits(void **state)
 {
-    struct queue       *q = queue_new();
+    struct queue       *q = queue_new(&totals);
     struct eio_message *m = eio_message_new(SLICE("held"), false, 3);
 
     (void)state;
@@ -137,6 +139,26 @@ static void freeing_lets_go_of_what_waits(void **state)
     queue_free(q);
     assert_int_equal(m->refs, 1);
     eio_message_unref(m);
+}
+
+static void what_all_queues_hold_is_counted(void **state)
+{
+    struct queue       *a = queue_new(&totals), *b = queue_new(&totals);
+    struct eio_message *m = eio_message_new(SLICE("some text"), false, 7);
+
+    (void)state;
+    queue_push(a, m);
+    queue_push(a, m);                          /* takes the other's place */
+    queue_push(b, m);
+    assert_int_equal(totals.queues, 2);
+    assert_int_equal(totals.messages, 2);
+    assert_int_equal(totals.bytes, queue_bytes(a) + queue_bytes(b));
+    eio_message_unref(queue_take(a));
+    assert_int_equal(totals.messages, 1);
+    queue_free(a);
+    queue_free(b);
+    eio_message_unref(m);
+    assert_int_equal(totals.queues + totals.messages + totals.bytes, 0);
 }
 
 int main(void)
@@ -149,6 +171,7 @@ int main(void)
         cmocka_unit_test(bytes_are_those_that_wait),
         cmocka_unit_test(thousands_of_keys_stay_one_message_each),
         cmocka_unit_test(freeing_lets_go_of_what_waits),
+        cmocka_unit_test(what_all_queues_hold_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
