@@ -12,6 +12,7 @@
 
 #include "common/mem.h"
 #include "gateway/boards.h"
+#include "gateway/compare_rooms.h"
 #include "gateway/lines.h"
 #include "gateway/orgs.h"
 #include "gateway/peer.h"
@@ -22,6 +23,7 @@
 #include "tests/sim/wire.h"
 
 #define TICK_MS      250
+#define COMPARE_MS   30000
 #define HALF_OPEN_US (20 * S)                  /* a dead connection is noticed by then */
 
 struct life {                                  /* a gateway while it runs */
@@ -32,6 +34,7 @@ struct life {                                  /* a gateway while it runs */
     struct lines          lines;
     struct topics         topics;
     struct boards         boards;
+    struct compare_rooms  compare;
     struct peers          peers;
     struct users          users;
     struct sio_namespace *ns;
@@ -120,6 +123,7 @@ static void on_timer(uv_timer_t *timer)
     struct life *l = timer->data;
 
     waits_end_due(l);
+    compare_rooms_tick(&l->compare);
     users_sweep(&l->users, sim.now_us / MS);
 }
 
@@ -299,6 +303,7 @@ static void on_birth(void *arg)
     lines_init(&l->lines, l->ns, &l->peers, NULL);
     topics_init(&l->topics, &l->lines, l->orgs, &l->sources, NULL);
     boards_init(&l->boards, &l->lines, &l->sources, NULL);
+    compare_rooms_init(&l->compare, &l->topics, &l->boards, COMPARE_MS, NULL);
     uv_timer_init(&l->node.loop, &l->timer);
     l->timer.data = l;
     uv_timer_start(&l->timer, on_timer, TICK_MS, TICK_MS);
@@ -322,6 +327,7 @@ static void life_end(struct life *l)
     wire_kill_node(&l->node);
     while (!list_is_empty(&l->guests))
         guest_end(container_of(l->guests.next, struct guest, in_life));
+    compare_rooms_deinit(&l->compare);
     topics_deinit(&l->topics);
     boards_deinit(&l->boards);
     sources_close(&l->sources);

@@ -69,6 +69,10 @@ mutant feed-without-gap-check gateway/feed.c \
 mutant feed-without-resync gateway/feed.c \
   '/^static void start_afresh/,/^}/ s/^    f->handlers->resync.*$//'
 
+# The comparison with the store: what was missed is found, and not made good.
+mutant comparison-finds-nothing gateway/compare.c \
+  '/^static bool is_behind/,/^}/ s/told < seq;$/told < 0;/'
+
 # The moves: a seq that is left out.
 mutant transition-leaves-a-seq-out taskd/transitions.c \
   's/^    after->seq = before->seq \+ 1;$/    after->seq = before->seq + 2;/'

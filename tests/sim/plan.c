@@ -17,6 +17,8 @@
 
 #define SETTLE_AFTER_US  (8 * S)               /* Redis, canaries and services are back by then */
 #define END_AFTER_US     (76 * S)              /* counts have been checked and put right */
+#define LAST_AFTER_US    (14 * S)              /* the last words; what missed them has a minute */
+#define BLIND_US         (2 * S)
 
 enum fault {
     FAULT_GATEWAY, FAULT_TASKD, FAULT_LINK, FAULT_SUBSCRIBER, FAULT_MUTE, FAULT_FLUSH,
@@ -196,6 +198,16 @@ static void heal(void)
     }
 }
 
+/* Nothing is said after it that could show that it was missed. */
+static void last_words(void)
+{
+    sim_run_until(sim.calm_from_us + LAST_AFTER_US);
+    wire_blind_subscribers();
+    work_last_words();
+    sim_run_until(sim.now_us + BLIND_US);
+    wire_unblind_subscribers();
+}
+
 static void check_end(struct plan_sum *sum)
 {
     if (bus_waiting() > 0)
@@ -225,6 +237,8 @@ uint64_t plan_run(uint64_t seed, struct plan_sum *sum)
     heal();
     sim_run_until(sim.calm_from_us + SETTLE_AFTER_US);
     clients_settle();
+    if (sim_chance(200))
+        last_words();
     sim_run_until(sim.calm_from_us + END_AFTER_US);
     check_end(sum);
     digest = sim.digest;

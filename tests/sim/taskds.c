@@ -56,6 +56,7 @@ struct taskd_call {                            /* the gateway's half */
     struct happening    *due;
     struct served       *served;               /* the other half, while there is one */
     char                *target;
+    json_t              *question;             /* NULL: none */
     taskd_cb            *cb;
     void                *arg;
     int                  status;
@@ -85,6 +86,7 @@ static void call_forget(struct taskd_call *c)
         c->served->from = NULL;
     list_remove(&c->in_client);
     rcbuf_unref(c->body);
+    json_decref(c->question);
     free(c->target);
     free(c);
 }
@@ -143,6 +145,7 @@ void call_send(struct call *c, int status, const char *content_type)
     for (size_t i = 0; i < sizeof(c->texts) / sizeof(c->texts[0]); i++)
         free(c->texts[i]);
     json_decref(c->answer);
+    json_decref(c->body);
     free(s);
 }
 
@@ -168,7 +171,8 @@ static struct taskd *by_chance(void)
     return t;
 }
 
-/* "/internal/tasks/<id>", "/internal/orgs/<org>", "/internal/orgs/<org>/people/<sub>" */
+/* "/internal/tasks/<id>", "/internal/orgs/<org>", "/internal/orgs/<org>/people/<sub>",
+ * "/internal/seqs" */
 static void (*route_target(const char *target, struct call *c))(struct call *)
 {
     struct slice rest = slice_from(slice_of(target), strlen("/internal/"));
@@ -176,6 +180,8 @@ static void (*route_target(const char *target, struct call *c))(struct call *)
     struct slice first = slice_cut(&rest, '/');
 
     snprintf(c->params[0], CALL_PARAM_SIZE, "%.*s", SLICE_ARG(first));
+    if (slice_is(kind, "seqs"))
+        return on_internal_seqs;
     if (slice_is(kind, "tasks"))
         return on_internal_task;
     if (rest.len == 0)
@@ -201,6 +207,7 @@ static void on_call_arrived(void *arg)
     s->from = from;
     from->served = s;
     s->call.parts = &t->parts;
+    s->call.body = json_incref(from->question);
     buf_init(&s->call.text, CALL_ANSWER_MAX);
     task_init(&s->call.task);
     sim.node = &t->node;
@@ -213,8 +220,8 @@ int taskd_client_internal(struct taskd_client *client, struct slice target, stru
 {
     struct taskd_call *c = mem_new(struct taskd_call);
 
-    (void)body;
     c->client = client;
+    c->question = body.len > 0 ? json_parse(body, NULL) : NULL;
     c->target = mem_strndup(target.data, target.len);
     c->cb = cb;
     c->arg = arg;

@@ -29,6 +29,11 @@ void wire_break_subscriber(void);
 void wire_mute_subscriber(void);               /* it dies without a sign */
 void wire_break_all(void);                     /* the server is gone */
 
+/* Some subscribers hear that something was said, but not what (of tasks that they know, and whose
+ * privacy stays as it is): the feed's numbers are in order, and still something is missed. */
+void wire_blind_subscribers(void);
+void wire_unblind_subscribers(void);
+
 /* The process behind these links was killed: callbacks run with ERR_REDIS. */
 void wire_kill_node(struct node *n);
 

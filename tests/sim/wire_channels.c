@@ -2,13 +2,15 @@
  * connection holds; what was on its way when it broke is lost.
  *
  * A subscription may also go mute: it looks alive and hears nothing, until its owner's canary
- * misses. That is the loss which no event announces. */
+ * misses. That is the loss which no event announces. And it may hear blanks: what nobody knows
+ * how to do, and what the comparison with the store (gateway/compare.h) is there for. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "proto/envelope.h"
 #include "tests/sim/wire_internal.h"
 
 struct channel {
@@ -30,7 +32,7 @@ struct redis_subscriber {
     struct node  *node;
     const struct redis_subscriber_handlers *handlers;
     void         *arg;
-    bool          is_up, is_mute;
+    bool          is_up, is_mute, is_blind;
     struct list   channels, coming;
     uint64_t      last_us;                     /* when the last delivery arrives */
     struct happening *retry, *reset;
@@ -62,6 +64,33 @@ static void delivery_free(struct delivery *d)
     free(d);
 }
 
+/* An envelope without its lines, as a message of the org; NULL: it is told as it is. */
+static struct rcbuf *blank_of(struct slice text)
+{
+    struct envelope e;
+    struct buf      b;
+    struct rcbuf   *made;
+
+    if (envelope_parse(text, &e) != 0 || e.routing.seq < 2 ||
+        memmem(text.data, text.len, "\nevict ", 7) != NULL)
+        return NULL;
+    buf_init(&b, 256);
+    buf_printf(&b, "%llu %llu\n1 - %.*s - - 0\n", (unsigned long long)e.at.epoch,
+               (unsigned long long)e.at.number, SLICE_ARG(e.routing.org));
+    made = buf_rcbuf(&b);
+    buf_deinit(&b);
+    return made;
+}
+
+static void hear(struct redis_subscriber *s, const struct delivery *d)
+{
+    struct rcbuf *blank = s->is_blind ? blank_of(rcbuf_slice(d->text)) : NULL;
+
+    s->handlers->on_message(s, slice_of(d->channel), rcbuf_slice(blank != NULL ? blank : d->text),
+                            s->arg);
+    rcbuf_unref(blank);
+}
+
 static void on_arrived(void *arg)
 {
     struct delivery         *d = arg;
@@ -73,7 +102,7 @@ static void on_arrived(void *arg)
         if (d->text == NULL)
             s->handlers->on_subscribed(s, slice_of(d->channel), s->arg);
         else
-            s->handlers->on_message(s, slice_of(d->channel), rcbuf_slice(d->text), s->arg);
+            hear(s, d);
     }
     delivery_free(d);
 }
@@ -269,6 +298,23 @@ void wire_mute_subscriber(void)
         return;
     sim_trace("%s: its subscription goes mute", s->node->name);
     s->is_mute = true;
+}
+
+void wire_blind_subscribers(void)
+{
+    list_each(at, &all) {
+        struct redis_subscriber *s = container_of(at, struct redis_subscriber, in_all);
+
+        s->is_blind = sim_chance(500);
+        if (s->is_blind)
+            sim_trace("%s: its subscription hears blanks", s->node->name);
+    }
+}
+
+void wire_unblind_subscribers(void)
+{
+    list_each(at, &all)
+        container_of(at, struct redis_subscriber, in_all)->is_blind = false;
 }
 
 void subscribers_break_all(void)

@@ -248,6 +248,14 @@ void work_begin(size_t tasks, bool is_busy)
     }
 }
 
+void work_last_words(void)
+{
+    for (size_t i = 0; i < work.count; i++) {
+        if (truth_find(slice_of(work.all[i].id)) != NULL)
+            by_bus(&work.all[i], INPUT_NOTE);
+    }
+}
+
 void work_end(void)
 {
     for (size_t i = 0; i < work.count; i++)

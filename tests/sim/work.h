@@ -10,4 +10,7 @@
 void work_begin(size_t tasks, bool is_busy);
 void work_end(void);
 
+/* One note more for every task. */
+void work_last_words(void);
+
 #endif
