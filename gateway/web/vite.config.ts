@@ -52,9 +52,14 @@ export default defineConfig({
     },
   },
   test: {
-    environment: "jsdom",
-    include: ["tests/**/*.test.{ts,tsx}"],
-    setupFiles: ["tests/setup.ts"],
-    restoreMocks: true,
+    projects: [
+      { extends: true, test: { name: "model", environment: "node", include: ["tests/model/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "page", environment: "jsdom", include: ["tests/page/**/*.test.{ts,tsx}"], setupFiles: ["tests/page/setup.ts"],
+        },
+      },
+    ],
   },
 });

@@ -1,4 +1,4 @@
-// web.mjs - the page's own unit tests (Vitest over gateway/web/tests).
+// web.mjs - the page's own unit tests (Vitest over gateway/web/tests/model and page).
 import path from "node:path";
 import { runTap } from "./tap.mjs";
 

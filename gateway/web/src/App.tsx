@@ -1,6 +1,6 @@
 // App.tsx - the page: bar, routes, and what lies over them.
-import { Suspense, useCallback, useRef, useState, type ReactNode } from "react";
-import { Route, Routes, useNavigate } from "react-router";
+import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import { Route, Routes, useLocation, useNavigate } from "react-router";
 import { Announcer } from "./components/Announcer";
 import { NotFound } from "./components/NotFound";
 import { OfflineBanner } from "./components/OfflineBanner";
@@ -23,17 +23,31 @@ function News(): ReactNode {
   return announced.length > 0 && <Suspense><Toasts /></Suspense>;
 }
 
+/** To the form for a new task, wherever one is. */
+function useBeginTask(field: RefObject<HTMLTextAreaElement | null>): () => void {
+  const navigate = useNavigate();
+  const { key } = useLocation();
+  const isWanted = useRef(false);
+  useEffect(() => {
+    if (isWanted.current) field.current?.focus();
+    isWanted.current = false;
+  }, [field, key]);
+  return () => {
+    if (field.current) return field.current.focus();
+    isWanted.current = true;
+    void navigate("/");
+  };
+}
+
 export function App(): ReactNode {
   const navigate = useNavigate();
   const search = useRef<HTMLInputElement>(null);
   const newTask = useRef<HTMLTextAreaElement>(null);
+  const beginTask = useBeginTask(newTask);
   const [isHelp, setHelp] = useState(false);
   const { isOffline } = useOfflineDetection();
   useShortcuts({
-    "n": () => {
-      void navigate("/");
-      requestAnimationFrame(() => newTask.current?.focus());
-    },
+    "n": beginTask,
     "/": () => search.current?.focus(),
     "g d": () => { void navigate("/"); },
     "?": () => setHelp(true),

@@ -1,5 +1,5 @@
 // PullRequest.tsx - a task's pull request and how it stands: draft, open, merged or closed.
-import { GitMerge, GitPullRequest, GitPullRequestClosed, GitPullRequestDraft, type LucideIcon } from "lucide-react";
+import { CircleDot, GitMerge, GitPullRequest, GitPullRequestClosed, GitPullRequestDraft, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import type { PrState } from "../model/wire";
 import { ExternalLink } from "./ExternalLink";
@@ -28,5 +28,9 @@ export function PullRequest({ number, url, state = "open" }: Props): ReactNode {
 }
 
 export function Issue({ number, url }: { number: number; url: string | undefined }): ReactNode {
-  return <ExternalLink url={url} className="issue" label={`Issue ${number}, opens in a new tab`}>#{number}</ExternalLink>;
+  return (
+    <ExternalLink url={url} className="issue" label={`Issue ${number}, opens in a new tab`}>
+      <CircleDot aria-hidden size={14} />#{number}
+    </ExternalLink>
+  );
 }

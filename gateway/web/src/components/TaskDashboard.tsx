@@ -32,8 +32,8 @@ function Counts({ totals }: { totals: DashboardView["totals"] }): ReactNode {
   );
 }
 
-/** Tasks that are on their way to the server, above all others. */
-function Pending({ rows }: { rows: DashboardView["rows"] }): ReactNode {
+/** Tasks that are on their way to the server stand above all others. */
+function usePending(rows: DashboardView["rows"]): ReactNode {
   const { outbox } = useServices();
   const { letters, receipts, isWaiting } = useStore(outbox.state);
   const created = letters.filter((l) => l.content.kind === "create" && l.refusal === null);
@@ -60,6 +60,7 @@ function waitingWords(fresh: number, moved: number): string {
 
 interface SectionProps {
   section: Section;
+  pending: ReactNode;
   ids: readonly string[];
   view: DashboardView;
   me: string;
@@ -70,15 +71,16 @@ interface SectionProps {
   onFold: () => void;
 }
 
-function SectionView({ section, ids, view, me, isOnly, selected, handle, isFolded, onFold }: SectionProps): ReactNode {
+function SectionView({ section, pending, ids, view, me, isOnly, selected, handle, isFolded, onFold }: SectionProps): ReactNode {
   const list = view.lists[section];
   const shown = isFolded ? ids.slice(0, FOLDED_ROWS) : ids;
   const more = useCallback(() => view.more(section), [view, section]);
   const total = view.totals?.[section] ?? ids.length;
-  if (ids.length === 0 && !list.hasMore) return null;
+  if (ids.length === 0 && !list.hasMore && !pending) return null;
   return (
     <section aria-labelledby={`section-${section}`} data-section={section}>
       <h2 id={`section-${section}`}>{TITLES[section]}</h2>
+      {pending}
       <TaskList label={`${TITLES[section]} tasks`} ids={shown} rows={view.rows} arrivals={view.arrivals} me={me} selected={selected}
         handle={handle} onEnd={isOnly && list.hasMore ? more : null} />
       <div className="section-foot">
@@ -117,7 +119,8 @@ export function TaskDashboard({ newTask }: { newTask: RefObject<HTMLTextAreaElem
   const isFolded = (section: Section): boolean => section === "completed" && !isOnly && !isUnfolded;
   const visible = sections.map((s) => (isFolded(s) ? shown[s].slice(0, FOLDED_ROWS) : shown[s]));
   const { selected, handleFor } = useRowKeys(sections, visible);
-  const isEmpty = !view.isUnknown && SECTIONS.every((s) => shown[s].length === 0 && !view.lists[s].hasMore);
+  const pending = usePending(view.rows);
+  const isEmpty = !view.isUnknown && !pending && SECTIONS.every((s) => shown[s].length === 0 && !view.lists[s].hasMore);
   const waiting = waitingWords(fresh, moved);
   const announce = useAnnounce();
 
@@ -140,11 +143,11 @@ export function TaskDashboard({ newTask }: { newTask: RefObject<HTMLTextAreaElem
       </div>
       {view.loading.problem && <p className="problem" role="alert">The list could not be read: {view.loading.problem}.</p>}
       <div ref={area} className="lists" aria-busy={view.isUnknown}>
-        <Pending rows={view.rows} />
+        {!sections.includes("active") && pending}
         {isEmpty && <Empty filters={filters} onClear={() => change({ mine: false, section: null, status: null, creator: null, words: "" })} />}
         {view.isUnknown && isLate && <p className="empty" role="status">Reading the tasks…</p>}
         {sections.map((section) => (
-          <SectionView key={section} section={section} ids={shown[section]} view={view} me={person.sub} isOnly={isOnly} selected={selected}
+          <SectionView key={section} section={section} pending={section === "active" ? pending : null} ids={shown[section]} view={view} me={person.sub} isOnly={isOnly} selected={selected}
             handle={handleFor(section)} isFolded={isFolded(section)} onFold={() => setUnfolded((u) => !u)} />
         ))}
       </div>

@@ -49,7 +49,7 @@ function Description({ task }: { task: Task }): ReactNode {
   const body = bodyOf(task);
   return (
     <EditableText task={task} field="description" limit={DESCRIPTION_MAX}>
-      {body ? <p className="description">{body}</p> : <p className="description hint">No further description.</p>}
+      {body ? <p className="description">{body}</p> : <p className="description hint">No description beyond the title.</p>}
     </EditableText>
   );
 }

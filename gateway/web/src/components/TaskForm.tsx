@@ -78,7 +78,7 @@ export function TaskForm({ field }: { field: RefObject<HTMLTextAreaElement | nul
     <form ref={form} className="task-form" data-open={isOpen || undefined} onSubmit={(e) => { void submit(e); }} aria-label="New task">
       <label className="unseen" htmlFor={ids.description}>Describe a task</label>
       <textarea ref={field} id={ids.description} rows={1} value={draft.description} onKeyDown={onKey}
-        placeholder="Describe a task: what should change?" aria-describedby={problem ? ids.problem : undefined}
+        placeholder="Describe a task…" aria-describedby={problem ? ids.problem : undefined}
         aria-invalid={problem !== null || undefined} onChange={(e) => change({ description: e.target.value })} />
       <div className="task-form-more">
         <label htmlFor={ids.repo}>Repository</label>

@@ -1,7 +1,7 @@
 // TaskList.tsx - one list of the dashboard, drawn only where it can be seen: ten thousand rows
 // cost as much as thirty.
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
+import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
 import { useMediaQuery } from "../hooks/useMediaQuery";
 import type { Row } from "../model/wire";
 import { GoneCard, TaskCard } from "./TaskCard";
@@ -47,10 +47,10 @@ export function TaskList({ label, ids, rows, arrivals, me, selected, handle, onE
   const list = useRef<HTMLUListElement>(null);
   const top = useTop(list);
   const height = useMediaQuery("(max-width: 640px)") ? ROW_PHONE_PX : ROW_PX;
-  const virtualizer = useWindowVirtualizer({
-    count: ids.length, estimateSize: () => height, overscan: 6, scrollMargin: top,
-    getItemKey: (index) => ids[index] ?? index,
-  });
+  // The same functions as long as they say the same: else all rows are measured again each time.
+  const estimateSize = useCallback(() => height, [height]);
+  const getItemKey = useCallback((index: number) => ids[index] ?? index, [ids]);
+  const virtualizer = useWindowVirtualizer({ count: ids.length, estimateSize, getItemKey, overscan: 6, scrollMargin: top });
   useLayoutEffect(() => virtualizer.measure(), [virtualizer, height]);
   useImperativeHandle(handle, () => ({
     show: (index) => virtualizer.scrollToIndex(index, { align: "auto" }),

@@ -4,9 +4,9 @@ import {
   ArrowDown, Ban, Bot, CircleAlert, CircleX, Code, FileText, GitMerge, GitPullRequest, GitPullRequestClosed,
   MessageSquare, MessagesSquare, Pencil, PlusCircle, ScanSearch, Send, type LucideIcon,
 } from "lucide-react";
-import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Away } from "../hooks/useSeen";
-import { actorName, factsOf, INPUT_TEXTS, type Fact } from "../model/timeline";
+import { actorName, factsOf, INPUT_TEXTS, type Fact, type Pull } from "../model/timeline";
 import type { Input, Task, TimelineEvent } from "../model/wire";
 import { Age } from "./Age";
 import { ExternalLink } from "./ExternalLink";
@@ -30,15 +30,17 @@ function FactView({ fact }: { fact: Fact }): ReactNode {
 
 interface EventProps {
   event: TimelineEvent;
+  /** Of the task, not of the event: what it is of its pull request. */
+  pull: Pull;
   actor: string;
   isUnseen: boolean;
   /** It came while the page was open. */
   isNew: boolean;
 }
 
-const EventView = memo(function EventView({ event, actor, isUnseen, isNew }: EventProps): ReactNode {
+const EventView = memo(function EventView({ event, pull, actor, isUnseen, isNew }: EventProps): ReactNode {
   const Icon = ICONS[event.eventType] ?? Ban;
-  const facts = factsOf(event);
+  const facts = factsOf(event, pull);
   const inline = facts.filter((f) => f.kind === "fact" || f.kind === "code");
   const below = facts.filter((f) => f.kind === "text" || f.kind === "list");
   return (
@@ -76,6 +78,8 @@ export function Timeline({ task, away, older }: Props): ReactNode {
   const [isReading, setReading] = useState(false);
   const last = task.events.at(-1)?.seq ?? 0;
   const first = task.events[0]?.seq ?? 1;
+  const { prNumber, prUrl } = task;
+  const pull = useMemo(() => ({ prNumber, prUrl }), [prNumber, prUrl]);
   const unseenCount = task.events.filter((e) => isUnseen(e, away)).length;
 
   const toEnd = (): void => {
@@ -122,7 +126,7 @@ export function Timeline({ task, away, older }: Props): ReactNode {
         )}
         <ol className="events">
           {task.events.map((event) => (
-            <EventView key={event.seq} event={event} actor={actorName(event, task)} isNew={event.seq > lowest.current}
+            <EventView key={event.seq} event={event} pull={pull} actor={actorName(event, task)} isNew={event.seq > lowest.current}
               isUnseen={isUnseen(event, away)} />
           ))}
         </ol>

@@ -1,5 +1,5 @@
 // useSettled.ts - the lists as they may be shown now (model/lists.ts, settle), and what waits.
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { NOTHING_SHOWN, settle, type Lists, type Settled, type Shown } from "../model/lists";
 
 export interface SettledView extends Settled {
@@ -12,7 +12,8 @@ export function useSettled(lists: Lists, question: string, isHeld: boolean): Set
   const [state, setState] = useState<{ question: string; shown: Shown; isFull: boolean }>(
     { question: "", shown: NOTHING_SHOWN, isFull: false });
   const isAnswer = state.question !== question || !state.isFull;
-  const settled = settle(state.shown, lists, isHeld && !isAnswer);
+  const mayMove = !isHeld || isAnswer;
+  const settled = useMemo(() => settle(state.shown, lists, !mayMove), [state.shown, lists, mayMove]);
   const isFull = Object.values(lists).every((list) => !list.isUnknown);
   if (settled.shown !== state.shown || state.question !== question || state.isFull !== isFull) {
     setState({ question, shown: settled.shown, isFull });

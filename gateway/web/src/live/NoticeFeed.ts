@@ -9,7 +9,7 @@ import type { LiveClient } from "./LiveClient";
 import { Store } from "./store";
 
 const KEPT_MAX = 200;
-const ANNOUNCED_MAX = 4;
+const ANNOUNCED_MAX = 3;
 
 export class NoticeFeed {
   /** What is to be shown as toasts now, oldest first. */
@@ -94,6 +94,9 @@ export class NoticeFeed {
   }
 
   private announce(notices: readonly Notice[]): void {
-    if (notices.length > 0) this.announced.set([...this.announced.get(), ...notices].slice(-ANNOUNCED_MAX));
+    if (notices.length === 0) return;
+    const tasks = new Set(notices.map((n) => n.taskId));
+    const others = this.announced.get().filter((n) => !tasks.has(n.taskId)); // what is newer says more
+    this.announced.set([...others, ...notices].slice(-ANNOUNCED_MAX));
   }
 }

@@ -58,10 +58,14 @@ const shownByName = new Set([
   "description", "isPrivate",
 ]);
 
-function pullFacts(p: Payload): Fact[] {
+/** What the task knows of its pull request, for events that only name it. */
+export type Pull = Pick<Task, "prNumber" | "prUrl">;
+
+function pullFacts(p: Payload, task: Pull): Fact[] {
   const facts: Fact[] = [];
   const pr = number(p, "prNumber");
-  if (pr !== null) facts.push(fact("fact", "Pull request", `PR #${pr}`, p["prUrl"]));
+  const url = p["prUrl"] ?? (pr === task.prNumber ? task.prUrl : undefined);
+  if (pr !== null) facts.push(fact("fact", "Pull request", `PR #${pr}`, url));
   if (text(p, "prState")) facts.push(fact("fact", "State", text(p, "prState")));
   if (text(p, "prTitle")) facts.push(fact("fact", "Title", text(p, "prTitle")));
   if (text(p, "headSha")) facts.push(fact("code", "Head", shortSha(text(p, "headSha"))));
@@ -85,13 +89,13 @@ function proseFacts(p: Payload): Fact[] {
 }
 
 /** What the payload of an event shows; fields that nobody here knows come last, as they are. */
-export function factsOf(event: TimelineEvent): Fact[] {
+export function factsOf(event: TimelineEvent, task: Pull): Fact[] {
   const p = event.payload;
   const facts: Fact[] = [];
   const issue = number(p, "issueNumber");
   if (issue !== null) facts.push(fact("fact", "Issue", `Issue #${issue}`, p["issueUrl"]));
   if (text(p, "githubBranch")) facts.push(fact("code", "Branch", text(p, "githubBranch")));
-  facts.push(...pullFacts(p), ...proseFacts(p));
+  facts.push(...pullFacts(p, task), ...proseFacts(p));
   for (const [name, value] of Object.entries(p)) {
     if (!shownByName.has(name) && value !== null) facts.push(fact("code", name, `${name}: ${JSON.stringify(value)}`));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { waitBefore } from "../src/live/backoff";
-import { happen, isStale, OFF, wordsFor, type Connection, type Happening } from "../src/live/connection";
+import { waitBefore } from "../../src/live/backoff";
+import { happen, isStale, OFF, wordsFor, type Connection, type Happening } from "../../src/live/connection";
 
 function after(...happenings: readonly (readonly [number, Happening])[]): Connection {
   return happenings.reduce((c, [at, h]) => happen(c, h, at), OFF);
