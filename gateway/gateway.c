@@ -369,6 +369,7 @@ int gateway_new(uv_loop_t *loop, struct settings *settings, struct gateway **out
 
 void gateway_free(struct gateway *g)
 {
+    health_deinit(&g->health);
     pages_deinit(&g->pages);
     metrics_free(g->metrics);
     free(g->id);

@@ -6,6 +6,9 @@
  * taking every gateway out of service would help nobody. */
 #include "gateway/health.h"
 
+#include <stdio.h>
+
+#include "common/clock.h"
 #include "gateway/problem.h"
 
 #define LOOK_EVERY_MS 1000
@@ -30,9 +33,14 @@ static void on_timer(uv_timer_t *timer)
     look(h);
     memmove(h->samples + 1, h->samples, HEALTH_SECONDS * sizeof(h->samples[0]));
     h->samples[0] = messages(h);
+    if (h->looks <= HEALTH_SECONDS)
+        h->looks++;
+    others_tick(&h->others);
     if (h->looked != NULL)
         h->looked(health_is_ready(h), h->looked_arg);
 }
+
+static void answer_all(struct http_request *r, void *arg);
 
 static double read_ready(void *arg)
 {
@@ -56,6 +64,7 @@ void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct task
     static const char HELP[] = "1 where the dependency answered within the last seconds.";
 
     *h = (struct health){ .app = app, .taskd = taskd };
+    others_init(&h->others, loop, &app->options.cluster->replicas, answer_all, h);
     metrics_read(m, "taskwire_ready", NULL, "1 where clients can be served.", read_ready, h);
     metrics_read(m, NAME, "dependency=\"redis\"", HELP, read_redis, h);
     metrics_read(m, NAME, "dependency=\"taskd\"", HELP, read_taskd, h);
@@ -70,14 +79,25 @@ void health_watch(struct health *h, health_look_cb *cb, void *arg)
     h->looked_arg = arg;
 }
 
+void health_deinit(struct health *h)
+{
+    others_deinit(&h->others);
+}
+
 void health_close(struct health *h)
 {
+    others_close(&h->others);
     uv_close((uv_handle_t *)&h->timer, NULL);
 }
 
 void health_drain(struct health *h)
 {
     h->is_draining = true;
+}
+
+const char *health_state(const struct health *h)
+{
+    return health_is_ready(h) ? "ready" : h->is_draining ? "draining" : "not ready";
 }
 
 bool health_is_ready(const struct health *h)
@@ -103,21 +123,137 @@ static const char *truth(bool b)
     return b ? "true" : "false";
 }
 
+static bool is_whole(const struct health *h)
+{
+    return health_is_ready(h) && h->taskd_ready;
+}
+
+double health_message_rate(const struct health *h)
+{
+    unsigned seconds = h->looks > 1 ? h->looks - 1 : 1;
+
+    return (double)(h->samples[0] - h->samples[h->looks > 1 ? seconds : 0]) / seconds;
+}
+
+static void append_head(struct buf *b, bool is_ok)
+{
+    buf_printf(b, "{\"status\":\"%s\",\"version\":\"%s\",", is_ok ? "ok" : "degraded",
+               TASKWIRE_VERSION);
+}
+
+static void append_figures(struct buf *b, uint64_t users, double per_second, uint64_t errors)
+{
+    buf_printf(b, "\"connectedUsers\":%llu,\"messagesPerSecond\":%.1f,\"totalErrors\":%llu",
+               (unsigned long long)users, per_second, (unsigned long long)errors);
+}
+
+static void append_dependencies(struct buf *b, const struct health *h)
+{
+    buf_printf(b, "\"dependencies\":{\"redis\":%s,\"taskd\":%s,\"taskdReady\":%s}",
+               truth(h->redis_ok), truth(h->taskd_reachable), truth(h->taskd_ready));
+}
+
 static void answer_health(struct health *h, struct http_request *r)
 {
-    bool       is_ok = health_is_ready(h) && h->taskd_ready;
-    double     rate = (double)(h->samples[0] - h->samples[HEALTH_SECONDS]) / HEALTH_SECONDS;
     struct buf b;
 
     buf_init(&b, 1024);
-    buf_printf(&b, "{\"status\":\"%s\",\"version\":\"%s\",\"websocket\":{\"connectedUsers\":%zu,"
-               "\"messagesPerSecond\":%.1f,\"totalErrors\":%llu},\"dependencies\":{"
-               "\"redis\":%s,\"taskd\":%s,\"taskdReady\":%s}}",
-               is_ok ? "ok" : "degraded", TASKWIRE_VERSION, h->app->users.online, rate,
-               (unsigned long long)h->app->peers.traffic.errors, truth(h->redis_ok),
-               truth(h->taskd_reachable), truth(h->taskd_ready));
+    append_head(&b, is_whole(h));
+    buf_append_text(&b, "\"websocket\":{");
+    append_figures(&b, h->app->users.online, health_message_rate(h), h->app->peers.traffic.errors);
+    buf_append_text(&b, "},");
+    append_dependencies(&b, h);
+    buf_append_char(&b, '}');
     answer_json(r, 200, &b);
     buf_deinit(&b);
+}
+
+/* --- all replicas --- */
+
+static struct figures own_figures(const struct health *h)
+{
+    struct figures f = { .users = h->app->users.online, .sockets = sio_namespace_size(h->app->ns),
+                         .per_second = (uint64_t)(health_message_rate(h) + 0.5),
+                         .errors = h->app->peers.traffic.errors };
+
+    snprintf(f.id, sizeof(f.id), "%s", h->app->options.gateway);
+    snprintf(f.version, sizeof(f.version), "%s", TASKWIRE_VERSION);
+    snprintf(f.state, sizeof(f.state), "%s", health_state(h));
+    clock_format(clock_wall_ms(), f.at);
+    return f;
+}
+
+static void append_text(struct buf *b, const char *name, const char *value)
+{
+    buf_printf(b, "\"%s\":", name);
+    buf_append_json(b, slice_of(value));
+    buf_append_char(b, ',');
+}
+
+static void append_replica(struct buf *b, const struct figures *f)
+{
+    buf_append_char(b, '{');
+    append_text(b, "id", f->id);
+    append_text(b, "version", f->version);
+    append_text(b, "state", f->state);
+    append_text(b, "at", f->at);
+    buf_printf(b, "\"connections\":%llu,", (unsigned long long)f->sockets);
+    append_figures(b, f->users, (double)f->per_second, f->errors);
+    buf_append_char(b, '}');
+}
+
+/* Ours, then those of the others. */
+static void append_all(struct buf *b, const struct health *h, const struct figures *own,
+                       const struct figures *sum)
+{
+    buf_append_text(b, "\"websocket\":{");
+    append_figures(b, sum->users, (double)sum->per_second, sum->errors);
+    buf_append_text(b, "},");
+    append_dependencies(b, h);
+    buf_printf(b, ",\"isComplete\":%s,\"replicas\":[", truth(others_are_fresh(&h->others)));
+    append_replica(b, own);
+    for (size_t i = 0; i < h->others.count; i++) {
+        if (strcmp(h->others.list[i].id, own->id) == 0)
+            continue;
+        buf_append_char(b, ',');
+        append_replica(b, &h->others.list[i]);
+    }
+    buf_append_text(b, "]}");
+}
+
+static void answer_all(struct http_request *r, void *arg)
+{
+    struct health *h = arg;
+    struct figures own = own_figures(h), sum = own;
+    bool           is_ok = is_whole(h) && others_are_fresh(&h->others);
+    struct buf     b;
+
+    for (size_t i = 0; i < h->others.count; i++) {
+        const struct figures *f = &h->others.list[i];
+
+        if (strcmp(f->id, own.id) == 0)
+            continue;
+        sum.users += f->users;
+        sum.per_second += f->per_second;
+        sum.errors += f->errors;
+        is_ok = is_ok && strcmp(f->state, "ready") == 0;
+    }
+    buf_init(&b, 1024 + (h->others.count + 1) * 512);
+    append_head(&b, is_ok);
+    append_all(&b, h, &own, &sum);
+    answer_json(r, 200, &b);
+    buf_deinit(&b);
+}
+
+static bool is_for_all(struct http_request *r)
+{
+    struct slice rest = http_request_query(r);
+
+    while (rest.len > 0) {
+        if (slice_is(slice_cut(&rest, '&'), "cluster=1"))
+            return true;
+    }
+    return false;
 }
 
 static void reason(struct buf *b, bool is_so, const char *text)
@@ -162,6 +298,8 @@ void health_handle(struct health *h, struct http_request *r)
 
     if (http_request_method(r) != HTTP_GET && http_request_method(r) != HTTP_HEAD)
         problem_answer_method(r, "GET, HEAD, OPTIONS");
+    else if (slice_is(path, "/api/health") && is_for_all(r))
+        others_ask(&h->others, r, h->redis_ok);
     else if (slice_is(path, "/api/health"))
         answer_health(h, r);
     else if (slice_is(path, "/api/health/live"))

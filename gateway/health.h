@@ -7,6 +7,7 @@
 
 #include "common/http_server.h"
 #include "gateway/app.h"
+#include "gateway/others.h"
 
 #define HEALTH_SECONDS 5                       /* messagesPerSecond is a mean over so many */
 
@@ -17,7 +18,9 @@ struct health {
     struct app          *app;
     struct taskd_client *taskd;
     uv_timer_t           timer;
+    struct others        others;
     uint64_t             samples[HEALTH_SECONDS + 1];   /* messages until then, newest first */
+    unsigned             looks;                /* samples that were taken, HEALTH_SECONDS + 1 at most */
     health_look_cb      *looked;               /* or NULL */
     void                *looked_arg;
     bool                 is_draining;
@@ -29,11 +32,18 @@ void health_init(struct health *h, uv_loop_t *loop, struct app *app, struct task
 void health_watch(struct health *h, health_look_cb *cb, void *arg);
 void health_close(struct health *h);
 
+void health_deinit(struct health *h);          /* after the link to Redis has been closed */
+
+/* Events to and from clients per second, a mean over the last seconds. */
+double health_message_rate(const struct health *h);
+
 /* From now on not ready. */
 void health_drain(struct health *h);
 bool health_is_ready(const struct health *h);
+const char *health_state(const struct health *h);  /* "ready", "draining" or "not ready" */
 
-/* Answer /api/health, /api/health/live or /api/health/ready; anything else is not found. */
+/* Answer /api/health (with ?cluster=1 for all replicas), /api/health/live or /api/health/ready;
+ * anything else is not found. */
 void health_handle(struct health *h, struct http_request *r);
 
 #endif

@@ -68,11 +68,42 @@ static void on_written(int err, const struct redis_reply *reply, void *arg)
     r->is_announced = true;
 }
 
-/* One script: a hash without its TTL would stay for ever if we died between two commands. */
+/* One script: a hash without its TTL would stay for ever if we died between two commands. The
+ * index is by Redis' own clock, so that nobody's makes others look dead; whoever died is taken
+ * out of it by the next to write. KEYS: the hash, the index. ARGV: TTL, names and values ... */
 static struct redis_script HEARTBEAT = {
-    "redis.call('HSET', KEYS[1], unpack(ARGV, 2))"
-    "return redis.call('EXPIRE', KEYS[1], ARGV[1])", ""
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 2))\n"
+    "local t = redis.call('TIME')\n"
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+    "redis.call('ZADD', KEYS[2], now, string.match(KEYS[1], '[^:]+$'))\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1] * 1000)\n"
+    "redis.call('EXPIRE', KEYS[2], ARGV[1])\n"
+    "return redis.call('EXPIRE', KEYS[1], ARGV[1])\n", ""
 };
+
+/* KEYS: the index. ARGV: what keys of replicas begin with. */
+static struct redis_script LIST = {
+    "local all = {}\n"
+    "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do\n"
+    "  local f = redis.call('HMGET', ARGV[1] .. id, 'version', 'state', 'at', 'users',\n"
+    "                       'connections', 'messagesPerSecond', 'errors')\n"
+    "  if f[1] then\n"
+    "    table.insert(f, 1, id)\n"
+    "    all[#all + 1] = f\n"
+    "  end\n"
+    "end\n"
+    "return all\n", ""
+};
+
+int replicas_list(struct replicas *r, redis_cb *cb, void *arg)
+{
+    char         prefix[KEY_MAX];
+    struct slice argv[] = { SLICE(KEY_REPLICAS), slice_make(prefix, 0) };
+
+    key_of("", prefix);
+    argv[1].len = strlen(prefix);
+    return r->is_closing ? ERR_CLOSED : redis_eval(r->options.redis, &LIST, cb, arg, 1, 2, argv);
+}
 
 /* Names and values one after the other, each ended by a NUL. */
 void replica_say(struct buf *fields, const char *name, const char *format, ...)
@@ -108,16 +139,17 @@ static void say_all(struct replicas *r, struct buf *fields)
 static int heartbeat_send(struct replicas *r, struct slice fields)
 {
     char         key[KEY_MAX], ttl[16];
-    struct slice argv[2 + 2 * (4 + REPLICA_FIELDS_MAX)];
+    struct slice argv[3 + 2 * (4 + REPLICA_FIELDS_MAX)];
     size_t       argc = 0;
 
     key_of(r->options.id, key);
     snprintf(ttl, sizeof(ttl), "%d", REPLICA_TTL_S);
     argv[argc++] = slice_of(key);
+    argv[argc++] = SLICE(KEY_REPLICAS);
     argv[argc++] = slice_of(ttl);
     while (fields.len > 0 && argc < sizeof(argv) / sizeof(argv[0]))
         argv[argc++] = slice_cut(&fields, '\0');
-    return redis_eval(r->options.redis, &HEARTBEAT, on_written, r, 1, argc, argv);
+    return redis_eval(r->options.redis, &HEARTBEAT, on_written, r, 2, argc, argv);
 }
 
 static void heartbeat(struct replicas *r)
@@ -334,6 +366,7 @@ void replicas_close(struct replicas *r)
     r->is_closing = true;
     key_of(r->options.id, key);
     (void)redis_call(r->options.redis, NULL, NULL, "DEL", key, NULL);   /* else its TTL ends it */
+    (void)redis_call(r->options.redis, NULL, NULL, "ZREM", KEY_REPLICAS, r->options.id, NULL);
     uv_close((uv_handle_t *)&r->timer, NULL);
 }
 

@@ -51,6 +51,10 @@ void replicas_init(struct replicas *r, uv_loop_t *loop, const struct replicas_op
 void replica_say(struct buf *fields, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Read what all replicas say: an array with a row for each of id, version, state, at, users,
+ * connections, messagesPerSecond and errors. As redis_eval. */
+int replicas_list(struct replicas *r, redis_cb *cb, void *arg);
+
 /* Delete the heartbeat and write no more. Who waits for an answer must have been cancelled. */
 void replicas_close(struct replicas *r);
 

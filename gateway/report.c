@@ -17,8 +17,9 @@ void report_say(struct buf *fields, struct app *app, const struct health *health
     orgs = orgs_report(app->orgs, REPORT_ORGS_MAX, &positions);
     replica_say(fields, "connections", "%zu", sio_namespace_size(app->ns));
     replica_say(fields, "users", "%zu", app->users.online);
-    replica_say(fields, "state", "%s", health_is_ready(health) ? "ready" :
-                health->is_draining ? "draining" : "not ready");
+    replica_say(fields, "messagesPerSecond", "%.0f", health_message_rate(health));
+    replica_say(fields, "errors", "%llu", (unsigned long long)app->peers.traffic.errors);
+    replica_say(fields, "state", "%s", health_state(health));
     replica_say(fields, "canaryMs", "%llu", (unsigned long long)orgs_canary_ms(app->orgs));
     replica_say(fields, "orgs", "%zu", orgs);
     replica_say(fields, "positions", "%s", positions.data != NULL ? positions.data : "");

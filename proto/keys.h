@@ -56,6 +56,9 @@
 #define KEY_CONNECTIONS_FORMAT  "tasks:connections:%s"
 #define CONNECTIONS_TTL_S       90
 
+/* Sorted set with TTL: the ids of all gateways, by when Redis last heard of them (milliseconds). */
+#define KEY_REPLICAS            "tasks:replicas"
+
 /* Hash with TTL: a recoverable session by its pid (internal.md, "Sessions"). While its socket
  * lives the owner renews it; from its end, or from its owner's, two minutes are left at least. */
 #define KEY_SESSION_FORMAT      "tasks:session:%s"
