@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "common/http_client_request.h"
 #include "common/http_parser.h"
 #include "common/list.h"
 #include "common/mem.h"
@@ -237,18 +238,12 @@ static void on_data(struct stream *stream, struct slice data, void *arg)
         call_fail(conn->call, got);
 }
 
-static bool is_idempotent(enum http_method method)
-{
-    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_PUT ||
-           method == HTTP_DELETE || method == HTTP_OPTIONS;
-}
-
 static bool may_retry(const struct conn *conn)
 {
     const struct http_call *call = conn->call;
 
     return conn->is_reused && !conn->has_bytes && !call->is_retried &&
-           (is_idempotent(call->method) ||
+           (http_client_is_idempotent(call->method) ||
             stream_queued_bytes(conn->stream) >= call->bytes->len);
 }
 
@@ -562,69 +557,20 @@ void http_client_close(struct http_client *c)
     uv_close((uv_handle_t *)&c->timer, on_client_timer_closed);
 }
 
-static bool target_is_fine(struct slice target)
-{
-    if (target.len == 0 || target.data[0] != '/')
-        return false;
-    for (size_t i = 0; i < target.len; i++)
-        if (target.data[i] <= ' ' || target.data[i] >= 0x7f || target.data[i] == '#')
-            return false;                      /* char may be signed: >= 0x80 is <= ' ' then */
-    return true;
-}
-
-static bool is_ours(struct slice name)
-{
-    return slice_is_nocase(name, "host") || slice_is_nocase(name, "content-length") ||
-           slice_is_nocase(name, "transfer-encoding") || slice_is_nocase(name, "connection");
-}
-
-/* Head and body in one piece: requests are small, and a retry sends the same bytes. */
-static struct rcbuf *request_bytes(struct http_client *c, const struct http_call_options *o)
-{
-    struct buf   *out = &c->scratch;
-    struct rcbuf *bytes;
-    bool may_have_body = o->method == HTTP_POST || o->method == HTTP_PUT ||
-                         o->method == HTTP_PATCH;
-
-    buf_reset(out);
-    buf_append_text(out, http_method_text(o->method));
-    buf_append_char(out, ' ');
-    buf_append_slice(out, o->target);
-    buf_append_text(out, " HTTP/1.1\r\n");
-    http_append_header(out, SLICE("Host"), buf_peek(&c->authority));
-    for (size_t i = 0; i < o->header_count; i++)
-        if (!is_ours(o->headers[i].name))
-            http_append_header(out, o->headers[i].name, o->headers[i].value);
-    if (o->body.len != 0 || may_have_body) {
-        buf_append_text(out, "Content-Length: ");
-        buf_append_u64(out, o->body.len);
-        buf_append_text(out, "\r\n");
-    }
-    buf_append_text(out, "\r\n");
-    if (buf_failed(out))
-        return NULL;
-    bytes = rcbuf_new(out->len + o->body.len);
-    memcpy(bytes->data, out->data, out->len);
-    if (o->body.len != 0)
-        memcpy(bytes->data + out->len, o->body.data, o->body.len);
-    return bytes;
-}
-
 int http_client_call(struct http_client *c, const struct http_call_options *o,
                      http_client_cb *cb, void *arg, struct http_call **out)
 {
     struct http_call *call;
     struct rcbuf     *bytes;
+    int               err;
 
     if (c->is_closing)
         return ERR_CLOSED;
     if (c->queued >= c->options.queue_max)
         return ERR_BUSY;
-    if (o->method >= HTTP_METHOD_COUNT || !target_is_fine(o->target))
-        return ERR_INVALID;
-    bytes = request_bytes(c, o);
-    if (bytes == NULL)
-        return ERR_TOO_BIG;
+    err = http_client_request(o, buf_peek(&c->authority), &c->scratch, &bytes);
+    if (err != 0)
+        return err;
     call = mem_new(struct http_call);
     call->client = c;
     call->bytes = bytes;

@@ -17,105 +17,29 @@
  * The blocking read has a link of its own (replies come in order: everything else would wait
  * behind it), and is only sent while the lease outlives it, so that a successor finds
  * whatever it brought among the pending ones. */
-#include "taskd/ingest.h"
+#include "taskd/ingest_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "proto/cloudevent.h"
 #include "proto/keys.h"
-#include "taskd/fault.h"
-#include "taskd/ingest_order.h"
-#include "taskd/lease.h"
-
-#define QUOTE_(x) #x
-#define QUOTE(x)  QUOTE_(x)
 
 #define READ_COUNT       "256"
 #define BLOCK_MS         1000
 #define BLOCK_LEAST_MS   300                   /* a shorter lease: wait for its renewal */
 #define HELD_MAX         4096                  /* inputs in memory; past it reading stops */
 #define HELD_BYTES_MAX   ((size_t)64 << 20)
-#define ACKS_MAX         1024                  /* of one acknowledgement */
 #define RESCAN_EVERY_MS  10000
 #define TICK_MS          50
 #define PAUSE_MS         200                   /* after an error of Redis */
-#define ID_SIZE          48
-
-/* KEYS: lease, stream. ARGV: token, group, ids ... */
-static struct redis_script ack_script = { .text =
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-    "for i = 3, #ARGV do\n"
-    "  redis.call('XACK', KEYS[2], ARGV[2], ARGV[i])\n"
-    "  redis.call('XDEL', KEYS[2], ARGV[i])\n"
-    "end\n"
-    "return 1\n"
-};
-
-/* KEYS: lease, stream, dead. ARGV: token, group, id, event, reason, code, at */
-static struct redis_script dead_script = { .text =
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-    "redis.call('XADD', KEYS[3], 'MAXLEN', '~', '" QUOTE(KEY_INGEST_DEAD_MAX) "', '*',\n"
-    "           'event', ARGV[4], 'reason', ARGV[5], 'code', ARGV[6], 'at', ARGV[7])\n"
-    "redis.call('XACK', KEYS[2], ARGV[2], ARGV[3])\n"
-    "redis.call('XDEL', KEYS[2], ARGV[3])\n"
-    "return 1\n"
-};
-
-struct ingest {
-    uv_loop_t               *loop;
-    struct redis            *redis;
-    struct redis            *reader;
-    struct redis_subscriber *subscriber;       /* of the holder alone */
-    const char              *redis_url;
-    struct lease            *lease;
-    struct tasks            *tasks;
-    struct ingest_order     *order;
-    uv_timer_t               wake, tick;
-    unsigned                 handles_open, acts, scripts;
-    uint64_t                 term;             /* counts the times that the lease was given */
-    size_t                   held_bytes;
-    char                     cursor[ID_SIZE];  /* of what is pending; ">" after that */
-    bool                     is_reading, has_group, is_closing;
-    bool                     is_draining, is_drained;
-    uint64_t                 pause_until_ms, scanned_ms;
-    char                     acks[ACKS_MAX][ID_SIZE];
-    size_t                   ack_count;
-    struct metric           *done, *repeats, *dead, *heard, *lost, *seconds;
-};
-
-/* One input: owns all it needs, dies in input_free. */
-struct input_entry {
-    struct ingest_item item;
-    struct ingest     *ingest;
-    char               id[ID_SIZE];            /* in the stream */
-    char              *raw;                    /* the original bytes, cut */
-    size_t             raw_len;
-    char              *source, *key;
-    char               trace[TRACE_SIZE];
-    json_t            *data;
-    const char        *why;                    /* the last refusal; static text */
-    uint64_t           term;
-};
 
 static void ingest_pump(struct ingest *in);
 
-static void input_free(struct input_entry *e)
-{
-    e->ingest->held_bytes -= e->raw_len;
-    free(e->raw);
-    free(e->source);
-    free(e->key);
-    json_decref(e->data);
-    free(e);
-}
-
-static void ingest_end_if_idle(struct ingest *in)
+void ingest_end_if_idle(struct ingest *in)
 {
     if (!in->is_closing || in->handles_open > 0 || in->acts > 0 || in->scripts > 0)
         return;
@@ -133,240 +57,37 @@ static void cursor_set(struct ingest *in, const char *id)
     snprintf(in->cursor, sizeof(in->cursor), "%s", id);
 }
 
-static void ingest_wake(struct ingest *in)
+void ingest_wake(struct ingest *in)
 {
     if (!in->is_closing)
         uv_timer_start(&in->wake, on_wake, 0, 0);
 }
 
-/* --- writing to Redis: acknowledgements and dead letters --- */
-
-static void on_script(int err, const struct redis_reply *reply, void *arg)
-{
-    struct ingest *in = arg;
-
-    if (err == 0)
-        FAULT_POINT("after-ack");
-    in->scripts--;
-    if (err == ERR_REPLY)
-        log_warn("ingest-refused", LOG_SLICE("why", redis_reply_text(reply)));
-    ingest_end_if_idle(in);
-}
-
-/* Whatever comes of it: an input that stays pending is read again. */
-static void ingest_script(struct ingest *in, struct redis_script *script, size_t key_count,
-                          size_t argc, const struct slice *argv)
-{
-    if (redis_eval(in->redis, script, on_script, in, key_count, argc, argv) == 0)
-        in->scripts++;
-}
-
-static void acks_flush(struct ingest *in)
-{
-    struct slice argv[ACKS_MAX + 4];
-    size_t       argc = 0;
-
-    if (in->ack_count == 0)
-        return;
-    argv[argc++] = SLICE(KEY_INGEST_LEASE);
-    argv[argc++] = SLICE(KEY_INGEST);
-    argv[argc++] = slice_of(lease_token(in->lease));
-    argv[argc++] = SLICE(KEY_INGEST_GROUP);
-    for (size_t i = 0; i < in->ack_count; i++)
-        argv[argc++] = slice_of(in->acks[i]);
-    ingest_script(in, &ack_script, 2, argc, argv);
-    in->ack_count = 0;
-}
-
-static void ack_add(struct ingest *in, const char *id)
-{
-    snprintf(in->acks[in->ack_count++], ID_SIZE, "%s", id);
-    if (in->ack_count == ACKS_MAX)
-        acks_flush(in);
-}
-
-static void dead_letter(struct ingest *in, const char *id, struct slice raw, const char *code,
-                        const char *reason)
-{
-    char         at[CLOCK_TEXT_SIZE];
-    struct slice event = { raw.data, raw.len < INGEST_DEAD_BYTES_MAX ? raw.len
-                                                                      : INGEST_DEAD_BYTES_MAX };
-
-    clock_format(clock_wall_ms(), at);
-    struct slice argv[] = {
-        SLICE(KEY_INGEST_LEASE), SLICE(KEY_INGEST), SLICE(KEY_INGEST_DEAD),
-        slice_of(lease_token(in->lease)), SLICE(KEY_INGEST_GROUP), slice_of(id), event,
-        slice_of(reason), slice_of(code), slice_of(at),
-    };
-    FAULT_POINT("before-dead");
-    metric_inc(in->dead);
-    log_warn("dead-letter", LOG_TEXT("id", id), LOG_TEXT("code", code), LOG_TEXT("why", reason));
-    ingest_script(in, &dead_script, 3, sizeof(argv) / sizeof(argv[0]), argv);
-}
-
-/* --- acting --- */
-
-static void input_refuse(struct input_entry *e, const char *code, const char *reason)
-{
-    dead_letter(e->ingest, e->id, slice_make(e->raw, e->raw_len), code, reason);
-    input_free(e);
-}
-
-/* Since Redis took it in: its id begins with that time. */
-static void observe_age(const struct input_entry *e)
-{
-    int64_t age_ms = clock_wall_ms() - strtoll(e->id, NULL, 10);
-
-    metric_observe(e->ingest->seconds, age_ms > 0 ? (double)age_ms / 1000 : 0);
-}
-
-static void input_finish(struct input_entry *e)
-{
-    observe_age(e);
-    FAULT_POINT("before-ack");
-    ack_add(e->ingest, e->id);
-    input_free(e);
-}
-
-/* Tell the order what came of it; says whether the input is over and ours again. */
-static bool tell_order(struct input_entry *e, enum act_outcome outcome, const struct task *task)
-{
-    struct ingest      *in = e->ingest;
-    enum ingest_outcome o = INGEST_OVER;
-    enum status         status = STATUS_RECEIVED;
-    bool                by_closing = false;
-
-    if (e->term == in->term && !in->is_closing) {
-        if (outcome == ACT_EARLY)
-            o = INGEST_EARLY;
-        else if (outcome == ACT_AWAY)
-            o = INGEST_AWAY;
-    }
-    if (task != NULL) {
-        status = task->status;
-        by_closing = task->failed_by != NULL &&
-                     strcmp(task->failed_by, input_wire(INPUT_PR_CLOSED)) == 0;
-    }
-    ingest_order_result(in->order, &e->item, o, status, by_closing, uv_now(in->loop));
-    return o == INGEST_OVER;
-}
-
-static void on_acted(enum act_outcome outcome, const struct task *task, const char *why,
-                     void *arg)
-{
-    struct input_entry *e = arg;
-    struct ingest      *in = e->ingest;
-
-    in->acts--;
-    e->why = why;
-    if (tell_order(e, outcome, task)) {
-        if (e->term != in->term || in->is_closing) {
-            input_free(e);                     /* whoever holds the lease finds it pending */
-        } else if (outcome == ACT_DONE || outcome == ACT_REPEAT) {
-            metric_inc(outcome == ACT_DONE ? in->done : in->repeats);
-            input_finish(e);
-        } else if (outcome == ACT_NOT_FOUND) {
-            input_refuse(e, "not_found", "There is no such task");
-        } else if (outcome == ACT_NEVER) {
-            input_refuse(e, "illegal_move", why != NULL ? why : "The task is finished");
-        } else {
-            input_refuse(e, "invalid", why != NULL ? why : "It does not fit the task");
-        }
-    }
-    ingest_wake(in);
-    ingest_end_if_idle(in);
-}
-
-static void act_begin(struct ingest *in, struct input_entry *e)
-{
-    struct act a = {
-        .task_id = e->item.task_id,
-        .input = { .input = e->item.input, .data = e->data, .actor = e->source, .key = e->key,
-                   .trace = e->trace, .at = clock_wall_ms() },
-    };
-
-    if (lease_left_ms(in->lease) > 0 && tasks_act(in->tasks, &a, on_acted, e) == 0) {
-        in->acts++;
-        return;
-    }
-    ingest_order_result(in->order, &e->item, INGEST_AWAY, STATUS_RECEIVED, false,
-                        uv_now(in->loop));
-}
-
-static void order_run(struct ingest *in)
-{
-    struct ingest_action a;
-
-    while (ingest_order_next(in->order, uv_now(in->loop), &a)) {
-        struct input_entry *e = container_of(a.item, struct input_entry, item);
-
-        if (a.kind == INGEST_ACT)
-            act_begin(in, e);
-        else
-            input_refuse(e, "illegal_move",
-                         e->why != NULL ? e->why : "The task's status does not allow this");
-    }
-}
-
 /* --- reading --- */
-
-static void input_add(struct ingest *in, struct slice id, struct slice raw)
-{
-    struct cloudevent       event;
-    enum cloudevent_reason  reason;
-    struct input_entry     *e;
-    struct buf              why;
-    char                    id_text[ID_SIZE];
-
-    snprintf(id_text, sizeof(id_text), "%.*s", SLICE_ARG(id));
-    buf_init(&why, 1024);
-    if (cloudevent_parse(raw, &event, &reason, &why) != 0) {
-        dead_letter(in, id_text, raw, cloudevent_reason_wire(reason),
-                    why.data != NULL ? why.data : "");
-        buf_deinit(&why);
-        return;
-    }
-    buf_deinit(&why);
-    e = mem_new(struct input_entry);
-    e->ingest = in;
-    e->term = in->term;
-    memcpy(e->id, id_text, sizeof(e->id));
-    e->raw_len = raw.len < INGEST_DEAD_BYTES_MAX ? raw.len : INGEST_DEAD_BYTES_MAX;
-    e->raw = mem_strndup(raw.data, e->raw_len);
-    e->source = mem_strdup(event.source);
-    e->key = cloudevent_key(&event);
-    memcpy(e->trace, event.trace, sizeof(e->trace));
-    e->data = json_incref(event.data);
-    e->item.input = event.input;
-    snprintf(e->item.task_id, sizeof(e->item.task_id), "%s", event.task_id);
-    cloudevent_deinit(&event);
-    in->held_bytes += e->raw_len;
-    ingest_order_add(in->order, &e->item, uv_now(in->loop));
-}
 
 /* [id, [field, value, ...]]; the fields are nil where the entry was deleted meanwhile. */
 static void on_entry(struct ingest *in, const struct redis_reply *entry)
 {
     struct slice              id = redis_reply_text(redis_reply_at(entry, 0));
     const struct redis_reply *fields = redis_reply_at(entry, 1);
-    char                      id_text[ID_SIZE];
+    char                      id_text[INGEST_ID_SIZE];
 
-    if (id.len == 0 || id.len >= ID_SIZE)
+    if (id.len == 0 || id.len >= INGEST_ID_SIZE)
         return;
     snprintf(id_text, sizeof(id_text), "%.*s", SLICE_ARG(id));
     if (strcmp(in->cursor, ">") != 0)
         memcpy(in->cursor, id_text, sizeof(id_text));
     if (redis_reply_kind(fields) != REDIS_ARRAY) {
-        ack_add(in, id_text);
+        ingest_ack(in, id_text);
         return;
     }
     for (size_t i = 0; i + 1 < redis_reply_count(fields); i += 2) {
         if (slice_is(redis_reply_text(redis_reply_at(fields, i)), KEY_INGEST_FIELD)) {
-            input_add(in, id, redis_reply_text(redis_reply_at(fields, i + 1)));
+            ingest_input_add(in, id, redis_reply_text(redis_reply_at(fields, i + 1)));
             return;
         }
     }
-    dead_letter(in, id_text, SLICE(""), "bad_envelope", "The entry has no field \"event\"");
+    ingest_dead_letter(in, id_text, SLICE(""), "bad_envelope", "The entry has no field \"event\"");
 }
 
 static void on_read_error(struct ingest *in, int err, const struct redis_reply *reply)
@@ -460,7 +181,7 @@ static void drain_on(struct ingest *in)
     if (in->is_drained)
         return;
     if (lease_left_ms(in->lease) > 0)
-        acks_flush(in);
+        ingest_acks_flush(in);
     if (in->acts > 0)
         return;
     in->is_drained = true;
@@ -479,8 +200,8 @@ static void ingest_pump(struct ingest *in)
     }
     if (lease_left_ms(in->lease) == 0)
         return;                                /* on_tick comes back when it is renewed */
-    order_run(in);
-    acks_flush(in);
+    ingest_inputs_run(in);
+    ingest_acks_flush(in);
     read_more(in);
 }
 
@@ -518,16 +239,10 @@ static const struct redis_subscriber_handlers SUBSCRIBER = { .on_message = on_me
 
 /* --- the lease --- */
 
-static void drop_item(struct ingest_item *i, void *arg)
-{
-    (void)arg;
-    input_free(container_of(i, struct input_entry, item));
-}
-
 static void stop_holding(struct ingest *in)
 {
     in->term++;                                /* what acts now is not ours to finish */
-    ingest_order_clear(in->order, drop_item, NULL);
+    ingest_inputs_drop(in);
     in->ack_count = 0;
     if (in->subscriber != NULL)
         redis_subscriber_close(in->subscriber);
@@ -635,7 +350,7 @@ void ingest_close(struct ingest *in)
 {
     if (in->is_closing)
         return;
-    acks_flush(in);
+    ingest_acks_flush(in);
     in->is_closing = true;
     stop_holding(in);
     lease_close(in->lease);

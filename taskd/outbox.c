@@ -18,61 +18,13 @@
  * While Redis is away only ids are kept: the texts are in the store, which is the queue that
  * cannot overflow. Rejected: a list of its own for every stage (an entry is often in two
  * stages, as a mark and the next send go out together). */
-#include "taskd/outbox.h"
+#include "taskd/outbox_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/err.h"
-#include "common/list.h"
 #include "common/mem.h"
-
-#define ID_SIZE        25
-#define MARK_EVERY     16
-#define SENT_UNKNOWN   (-1)
-
-struct message {
-    struct list           node;
-    struct outbox_message m;
-};
-
-struct waiter {
-    struct list node;
-    int64_t     seq;                           /* told when sent reaches it; 0: a load will say */
-    bool        is_asked;                      /* a load that began after it came is under way */
-    void       *cookie;
-    int         err;
-};
-
-struct entry {
-    UT_hash_handle hh;
-    char           id[ID_SIZE];
-    char          *org, *creator;              /* NULL until news came */
-    struct list    line;                       /* in one of the outbox's lines, or in none */
-    struct list    late;                       /* in outbox.late until wake_at */
-    uint64_t       wake_at;
-    int64_t        wanted, sent, marked, settled;
-    enum bucket    sent_bucket;
-    struct list    messages;
-    size_t         message_count;
-    struct list    waiters;
-    int64_t        sending, marking;           /* the seq under way; 0: none */
-    bool           is_loading, must_load;
-};
-
-struct outbox {
-    struct entry  *entries;
-    struct list    ready;                      /* something may be due */
-    struct list    await_send, await_load;     /* something is, but too many are under way */
-    struct list    late;
-    struct list    told;                       /* waiters to be told */
-    struct waiter *lent;                       /* the one handed out last */
-    struct rcbuf  *lent_body;
-    size_t         sends, loads, marks;
-    uint64_t       now_ms;
-    bool           is_up, is_stopped;
-};
 
 struct outbox *outbox_new(void)
 {
@@ -86,7 +38,7 @@ struct outbox *outbox_new(void)
     return o;
 }
 
-static void return_lent(struct outbox *o)
+void outbox_return_lent(struct outbox *o)
 {
     free(o->lent);
     o->lent = NULL;
@@ -94,16 +46,20 @@ static void return_lent(struct outbox *o)
     o->lent_body = NULL;
 }
 
+void outbox_drop_first(struct entry *e)
+{
+    struct message *m = outbox_first(e);
+
+    list_remove(&m->node);
+    rcbuf_unref(m->m.body);
+    free(m);
+    e->message_count--;
+}
+
 static void drop_messages(struct entry *e)
 {
-    list_each_safe (node, &e->messages) {
-        struct message *m = container_of(node, struct message, node);
-
-        list_remove(node);
-        rcbuf_unref(m->m.body);
-        free(m);
-    }
-    e->message_count = 0;
+    while (outbox_first(e) != NULL)
+        outbox_drop_first(e);
 }
 
 /* Hand all waiters of an entry over to be told. */
@@ -114,7 +70,7 @@ static void tell_all(struct outbox *o, struct entry *e, int err)
     list_splice(&o->told, &e->waiters);
 }
 
-static void entry_free(struct outbox *o, struct entry *e)
+void outbox_forget(struct outbox *o, struct entry *e)
 {
     tell_all(o, e, 0);
     list_remove(&e->line);
@@ -132,10 +88,10 @@ void outbox_free(struct outbox *o)
     struct entry *next;
 
     HASH_ITER (hh, o->entries, e, next)
-        entry_free(o, e);
+        outbox_forget(o, e);
     list_each_safe (node, &o->told)
         free(container_of(node, struct waiter, node));
-    return_lent(o);
+    outbox_return_lent(o);
     free(o);
 }
 
@@ -153,11 +109,11 @@ static struct entry *entry_make(struct outbox *o, const char *id)
 
     if (e != NULL)
         return e;
-    if (HASH_COUNT(o->entries) >= OUTBOX_TASKS_MAX || strlen(id) >= ID_SIZE || o->is_stopped)
+    if (HASH_COUNT(o->entries) >= OUTBOX_TASKS_MAX || strlen(id) >= OUTBOX_ID_SIZE || o->is_stopped)
         return NULL;
     e = mem_new(struct entry);
     memcpy(e->id, id, strlen(id) + 1);
-    e->sent = SENT_UNKNOWN;
+    e->sent = OUTBOX_SENT_UNKNOWN;
     list_init(&e->line);
     list_init(&e->late);
     list_init(&e->messages);
@@ -188,12 +144,6 @@ static void line_advance(struct outbox *o, struct list *line)
 
     if (node != NULL)
         list_append(&o->ready, node);
-}
-
-static struct message *first_message(const struct entry *e)
-{
-    return list_is_empty(&e->messages) ? NULL
-                                       : container_of(e->messages.next, struct message, node);
 }
 
 static int64_t last_seq(const struct entry *e)
@@ -240,7 +190,7 @@ int64_t outbox_needs(const struct outbox *o, const char *id, int64_t marked)
         return INT64_MAX;
     if (e == NULL)
         return HASH_COUNT(o->entries) < OUTBOX_TASKS_MAX ? marked + 1 : INT64_MAX;
-    if (e->must_load || e->message_count >= OUTBOX_MESSAGES_MAX || last_seq(e) == SENT_UNKNOWN)
+    if (e->must_load || e->message_count >= OUTBOX_MESSAGES_MAX || last_seq(e) == OUTBOX_SENT_UNKNOWN)
         return INT64_MAX;
     return last_seq(e) + 1;
 }
@@ -258,7 +208,7 @@ void outbox_offer(struct outbox *o, const struct outbox_news *n, uint64_t now_ms
         e->sent = n->marked;
         e->must_load = !o->is_up;
     }
-    if (!e->must_load && e->sent != SENT_UNKNOWN) {
+    if (!e->must_load && e->sent != OUTBOX_SENT_UNKNOWN) {
         for (size_t i = 0; i < n->count; i++)
             entry_keep(e, &n->messages[i]);
     }
@@ -352,18 +302,15 @@ void outbox_answered(struct outbox *o, const char *id, int64_t seq, enum outbox_
     if (e == NULL || e->sending != seq)
         return;
     e->sending = 0;
-    m = first_message(e);
+    m = outbox_first(e);
     if (answer == OUTBOX_SENT && m != NULL && m->m.seq == seq) {
         if (seq > e->sent) {
             e->sent = seq;
             e->sent_bucket = m->m.after;
         }
-        list_remove(&m->node);
-        rcbuf_unref(m->m.body);
-        free(m);
-        e->message_count--;
+        outbox_drop_first(e);
     } else if (answer == OUTBOX_GAP) {
-        e->sent = SENT_UNKNOWN;
+        e->sent = OUTBOX_SENT_UNKNOWN;
         e->must_load = true;
         drop_messages(e);
     } else if (answer == OUTBOX_HELD || answer == OUTBOX_LOST) {
@@ -424,7 +371,7 @@ void outbox_link(struct outbox *o, bool is_up, uint64_t now_ms)
         if (!is_up) {
             drop_messages(e);
             e->must_load = true;
-            if (e->sent == SENT_UNKNOWN)
+            if (e->sent == OUTBOX_SENT_UNKNOWN)
                 e->sent = e->marked;
             tell_all(o, e, ERR_REDIS);
         }
@@ -454,7 +401,7 @@ void outbox_restart(struct outbox *o, const char *org, uint64_t now_ms)
     HASH_ITER (hh, o->entries, e, next) {
         if (e->org == NULL || strcmp(e->org, org) != 0 || e->sent <= e->marked || e->marking != 0)
             continue;
-        e->sent = SENT_UNKNOWN;
+        e->sent = OUTBOX_SENT_UNKNOWN;
         e->must_load = true;
         drop_messages(e);
         entry_touch(o, e);
@@ -479,146 +426,6 @@ void outbox_stop(struct outbox *o)
     o->is_up = false;
     HASH_ITER (hh, o->entries, e, next)
         tell_all(o, e, ERR_CLOSED);
-}
-
-/* --- what is due --- */
-
-static bool next_told(struct outbox *o, struct outbox_action *out)
-{
-    struct list *node = list_take_first(&o->told);
-
-    if (node == NULL)
-        return false;
-    o->lent = container_of(node, struct waiter, node);
-    *out = (struct outbox_action){ .kind = OUTBOX_TELL, .waiter = o->lent->cookie,
-                                   .err = o->lent->err };
-    return true;
-}
-
-/* Tell those whose seq was reached. */
-static void tell_reached(struct outbox *o, struct entry *e)
-{
-    list_each_safe (node, &e->waiters) {
-        struct waiter *w = container_of(node, struct waiter, node);
-
-        if (w->seq == 0 || w->seq > e->sent)
-            continue;
-        list_remove(node);
-        list_append(&o->told, node);
-    }
-}
-
-static void drop_sent(struct entry *e)
-{
-    struct message *m;
-
-    while ((m = first_message(e)) != NULL && m->m.seq <= e->sent && e->sending == 0) {
-        list_remove(&m->node);
-        rcbuf_unref(m->m.body);
-        free(m);
-        e->message_count--;
-    }
-}
-
-static bool due_send(struct outbox *o, struct entry *e, struct outbox_action *out)
-{
-    struct message *m = first_message(e);
-
-    if (e->sending != 0 || m == NULL || m->m.seq != e->sent + 1 || o->sends >= OUTBOX_SENDS_MAX)
-        return false;
-    e->sending = m->m.seq;
-    o->sends++;
-    *out = (struct outbox_action){ .kind = OUTBOX_SEND, .id = e->id, .org = e->org,
-                                   .creator = e->creator, .marked = e->marked,
-                                   .message = m->m };
-    o->lent_body = rcbuf_ref(m->m.body);
-    return true;
-}
-
-static bool wants_load(const struct entry *e)
-{
-    const struct message *m = first_message(e);
-
-    if (e->is_loading)
-        return false;
-    if (e->must_load)
-        return true;
-    return e->sending == 0 && e->wanted > e->sent && m == NULL;
-}
-
-static bool due_load(struct outbox *o, struct entry *e, struct outbox_action *out)
-{
-    if (!wants_load(e) || o->loads >= OUTBOX_LOADS_MAX)
-        return false;
-    e->is_loading = true;
-    e->must_load = false;
-    list_each (node, &e->waiters)
-        container_of(node, struct waiter, node)->is_asked = true;
-    o->loads++;
-    *out = (struct outbox_action){ .kind = OUTBOX_LOAD, .id = e->id };
-    return true;
-}
-
-static bool due_mark(struct outbox *o, struct entry *e, struct outbox_action *out)
-{
-    if (e->marking != 0 || e->sent <= e->marked || e->settled < e->sent)
-        return false;
-    if ((e->sending != 0 || e->message_count > 0) && e->sent - e->marked < MARK_EVERY)
-        return false;
-    e->marking = e->sent;
-    o->marks++;
-    *out = (struct outbox_action){ .kind = OUTBOX_MARK, .id = e->id, .org = e->org,
-                                   .seq = e->sent, .bucket = e->sent_bucket };
-    return true;
-}
-
-static bool entry_is_idle(const struct entry *e)
-{
-    return e->sending == 0 && e->marking == 0 && !e->is_loading && !e->must_load &&
-           e->message_count == 0 && e->sent >= e->wanted && e->marked >= e->sent &&
-           list_is_empty(&e->waiters);
-}
-
-/* Nothing is due now: where does the entry wait? */
-static void entry_park(struct outbox *o, struct entry *e)
-{
-    const struct message *m = first_message(e);
-
-    list_remove(&e->line);
-    if (!o->is_up)
-        return;
-    if (e->sending == 0 && m != NULL && m->m.seq == e->sent + 1)
-        list_append(&o->await_send, &e->line);
-    else if (wants_load(e))
-        list_append(&o->await_load, &e->line);
-}
-
-/* Look at one entry: true with an action (it stays in line: there may be another). */
-static bool entry_next(struct outbox *o, struct entry *e, struct outbox_action *out)
-{
-    drop_sent(e);
-    tell_reached(o, e);
-    if (o->is_up && (due_send(o, e, out) || due_load(o, e, out)))
-        return true;
-    if (!o->is_stopped && due_mark(o, e, out))
-        return true;
-    if (entry_is_idle(e))
-        entry_free(o, e);
-    else
-        entry_park(o, e);
-    return false;
-}
-
-bool outbox_next(struct outbox *o, struct outbox_action *out)
-{
-    return_lent(o);
-    if (next_told(o, out))
-        return true;
-    list_each_safe (node, &o->ready) {
-        if (entry_next(o, container_of(node, struct entry, line), out))
-            return true;
-    }
-    return next_told(o, out);
 }
 
 size_t outbox_tasks(const struct outbox *o)

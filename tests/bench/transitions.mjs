@@ -89,7 +89,7 @@ for (const store of STORES) {
     print(`taskd, ${PACE} a second`, paced);
     if (store === "sqlite") {
       const file = stack.storeUrl.slice("sqlite:".length);
-      print("bare SQLite, 64 share a commit", await bare("bare_sqlite", file, count, 64), burst);
+      print("bare SQLite, 64 share a commit", await bare("bare_sqlite", file, count, Math.min(64, TASKS)), burst);
       print("bare SQLite, each its own commit", await bare("bare_sqlite", file, Math.min(count, 1000), 1), burst);
     } else {
       const [, server, database] = /^(.*)\/([^/?]+)$/.exec(stack.storeUrl);

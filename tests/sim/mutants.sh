@@ -54,7 +54,7 @@ mutant room-keeps-everybody gateway/lines.c \
   '/^static void evict\(/,/^}/ s/if \(p == NULL \|\|/if (true ||/'
 
 # The outbox: marked before it is published; a gap that is taken for an answer.
-mutant outbox-marks-before-it-publishes taskd/outbox.c \
+mutant outbox-marks-before-it-publishes taskd/outbox_due.c \
   's/^    e->sending = m->m.seq;$/&\n    e->sent = e->sending; e->sent_bucket = m->m.after;/; /^static bool due_mark/,/^}/ s/^    if \(\(e->sending.*$/    if (false)/'
 mutant outbox-forgets-what-is-lost taskd/outbox.c \
   's/answer == OUTBOX_HELD \|\| answer == OUTBOX_LOST/answer == OUTBOX_HELD/; s/^    if \(answer == OUTBOX_SENT && m/    if ((answer == OUTBOX_SENT || answer == OUTBOX_LOST) \&\& m/'
