@@ -81,7 +81,7 @@ test("every gateway has its heartbeat, with a life of its own", async () => {
     const ttl = Number(await stack.redisCall("PTTL", `tasks:replica:${id}`));
     assert.ok(ttl > 5000 && ttl <= 10_000, `${ttl}`);
     const fields = (await stack.redisCall("HKEYS", `tasks:replica:${id}`)).split("\n").sort();
-    assert.deepEqual(fields, ["at", "canaryMs", "connections", "orgs", "positions", "started", "state", "url", "users", "version"]);
+    assert.deepEqual(fields, ["at", "canaryMs", "connections", "errors", "messagesPerSecond", "orgs", "positions", "started", "state", "url", "users", "version"]);
   }
 });
 
