@@ -3,7 +3,8 @@
  * A gateway writes absolute numbers, so whatever was lost or written twice is put right by the
  * next write; every number is written again twice a minute. What a gateway wrote is believed
  * while it has a heartbeat: a crashed one's people have their places back with the end of that
- * (REPLICA_TTL_S), and nobody has to renew anything per connection.
+ * (REPLICA_TTL_S), and nobody has to renew anything per connection. A number is deleted only when
+ * it was not written again for long: a heartbeat may be missing because Redis came up empty.
  *
  * A client that comes back may find its predecessor still counted: half-open here, or on a
  * gateway that has just died. So whoever brings a pid is let through for now, up to twice the
@@ -48,26 +49,31 @@ struct claim {
     bool        is_asked;                      /* an answer of Redis's is due */
 };
 
+#define WRITE_OURS                                                                     \
+    "local now = redis.call('TIME')[1]\n"                                              \
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. now)\n"                    \
+    "redis.call('EXPIRE', KEYS[1], ARGV[3])\n"
+
 /* Write ours, and add up those of gateways that live. */
 static struct redis_script CLAIM = {
-    "local sum = tonumber(ARGV[2])\n"
+    WRITE_OURS
+    "local sum = 0\n"
     "local all = redis.call('HGETALL', KEYS[1])\n"
     "for i = 1, #all, 2 do\n"
-    "  if all[i] ~= ARGV[1] and redis.call('EXISTS', ARGV[4] .. all[i]) == 1 then\n"
-    "    sum = sum + (tonumber(all[i + 1]) or 0)\n"
-    "  elseif all[i] ~= ARGV[1] then\n"
+    "  local count, at = string.match(all[i + 1], '^(%d+) (%d+)$')\n"
+    "  if not at or tonumber(at) + tonumber(ARGV[3]) < tonumber(now) then\n"
     "    redis.call('HDEL', KEYS[1], all[i])\n"
+    "  elseif all[i] == ARGV[1] or redis.call('EXISTS', ARGV[4] .. all[i]) == 1 then\n"
+    "    sum = sum + tonumber(count)\n"
     "  end\n"
     "end\n"
-    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])\n"
-    "redis.call('EXPIRE', KEYS[1], ARGV[3])\n"
     "return sum\n", ""
 };
 
 static struct redis_script WRITE = {
     "if ARGV[2] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end\n"
-    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])\n"
-    "return redis.call('EXPIRE', KEYS[1], ARGV[3])\n", ""
+    WRITE_OURS
+    "return 1\n", ""
 };
 
 static uint64_t now_ms(const struct quota *q)

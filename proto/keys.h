@@ -51,8 +51,8 @@
 #define KEY_REPLICA_FORMAT      "tasks:replica:%s"
 #define REPLICA_TTL_S           10
 
-/* Hash with TTL: how many connections of a person each gateway holds, as <gateway> -> count, where
- * there is a limit to them (internal.md, "Connections"). `%s` is <org>/<sub>. */
+/* Hash with TTL: how many connections of a person each gateway holds, as <gateway> -> count and
+ * time, where there is a limit to them (internal.md, "Connections"). `%s` is <org>/<sub>. */
 #define KEY_CONNECTIONS_FORMAT  "tasks:connections:%s"
 #define CONNECTIONS_TTL_S       90
 
