@@ -2,7 +2,8 @@
 //
 //   node tests/run.mjs [suite ...]      B=build/release (what to test), SAN (set for sanitizers)
 //
-// Quick suites run one after the other; those that mostly wait for real servers run together.
+// Quick suites run one after the other; those that mostly wait for real servers run together, a
+// few programs at a time (tests/suites/tap.mjs).
 // Each suite is a file in tests/suites/ that exports `run(context)` and gives back
 // {passed, failed, skipped: [{name, reason}]}. The last line printed is
 // `N passed, N failed, N skipped`, with each skip listed above it.
@@ -16,7 +17,7 @@ const logs = path.join(root, build, "test-logs");
 mkdirSync(logs, { recursive: true });
 
 const order = ["lint", "unit", "web", "fuzz", "sim", "store", "integration", "conformance", "chaos", "browser"];
-const together = ["store", "integration", "conformance", "chaos"];
+const together = ["store", "integration", "conformance", "chaos", "browser"];
 const there = readdirSync(path.join(root, "tests/suites"))
   .filter((f) => f.endsWith(".mjs") && f !== "tap.mjs")
   .map((f) => f.slice(0, -4))

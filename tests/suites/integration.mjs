@@ -1,7 +1,7 @@
 // integration.mjs - scenarios against real processes (node:test files under tests/integration).
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { inParallel, runTap, sum } from "./tap.mjs";
+import { WIDTH, inParallel, runTap, sum } from "./tap.mjs";
 
 function scenarios(folder) {
   return readdirSync(folder).sort().flatMap((f) => {
@@ -22,5 +22,5 @@ export async function run({ root, build, logs, sanitized }) {
       timeoutMs: 180_000,
     });
   });
-  return sum(await inParallel(2, jobs));
+  return sum(await inParallel(WIDTH, jobs));
 }

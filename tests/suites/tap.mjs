@@ -1,12 +1,40 @@
 // tap.mjs - run a program that speaks TAP (cmocka, node --test) and count what it says.
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
+import { cpus } from "node:os";
 import path from "node:path";
+
+/** How many programs run at once, whichever suites they belong to. They wait more than they
+ *  work, but on a crowded machine real clients run into real time-outs. */
+export const WIDTH = Number(process.env.TASKWIRE_TEST_WIDTH) || cpus().length + 2;
+
+let free = WIDTH;
+const waiting = [];
+
+async function enter() {
+  if (free > 0) free--;
+  else await new Promise((go) => waiting.push(go));   // the place is handed over
+}
+
+function leave() {
+  const next = waiting.shift();
+  if (next) next();
+  else free++;
+}
 
 /** Run `argv`, keep its output under `log`, and count its TAP lines.
  *  A program that dies, hangs past `timeoutMs` or exits non-zero without a failed line counts
  *  as one failure more. Nested TAP (indented) counts by its leaves alone. */
-export async function runTap({ name, argv, cwd, env, log, timeoutMs = 120_000 }) {
+export async function runTap(program) {
+  await enter();
+  try {
+    return await runNow(program);
+  } finally {
+    leave();
+  }
+}
+
+async function runNow({ name, argv, cwd, env, log, timeoutMs = 120_000 }) {
   const out = createWriteStream(log);
   const child = spawn(argv[0], argv.slice(1), { cwd, env: { ...process.env, ...env }, detached: true });
   const lines = [];
