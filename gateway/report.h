@@ -6,7 +6,7 @@
 
 #include "gateway/health.h"
 
-#define REPORT_ORGS_MAX 100                    /* positions in one heartbeat; the next has the next */
+#define REPORT_ORGS_MAX 100                    /* positions in one heartbeat */
 
 /* Add to a heartbeat's fields (replica_say). */
 void report_say(struct buf *fields, struct app *app, const struct health *health);

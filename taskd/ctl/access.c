@@ -252,8 +252,10 @@ int command_flags_set(const struct args *a)
         struct slice       value = slice_of(a->words[i]);
         struct slice       name = slice_cut(&value, '=');
         const struct flag *f = flag_find(name);
-        json_t            *json = f != NULL && value.data != NULL ? flag_value(f, value.data) : NULL;
+        json_t            *json = NULL;
 
+        if (f != NULL && value.data != NULL)
+            json = flag_value(f, value.data);
         if (f == NULL)
             code = usage(a, "there is no flag '%.*s'", SLICE_ARG(name));
         else if (json == NULL)

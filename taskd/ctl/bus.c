@@ -161,6 +161,8 @@ enum exit_code redis_ask_slices(struct ctl *c, size_t server, json_t **out, size
     const char    *name = c->servers.names[server];
     enum exit_code code = EXIT_OK;
 
+    if (out != NULL)
+        *out = NULL;
     assert(server < c->servers.count);
     if (!link_up(c, server)) {
         say("Redis at %s is not to be reached", name);

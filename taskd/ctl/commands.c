@@ -22,7 +22,8 @@ static const struct choice FORMATS = { .words = "table json ndjson" };
 static const struct choice COLOURS = { .words = "auto always never" };
 static const struct choice SORTS = { .words = "created updated" };
 static const struct choice SHELLS = { .words = "bash zsh fish" };
-static const struct choice FLAG_NAMES = { .words = "enabled dashboard task_detail rollout_percent" };
+static const struct choice FLAG_NAMES = { .words = "enabled dashboard task_detail "
+                                                   "rollout_percent" };
 static const struct choice FILES = { .is_file = true };
 static const struct choice TASKS_KNOWN = { .ask = "list --quiet --limit 50 --request-timeout 2s" };
 static const struct choice DEAD_KNOWN = { .ask = "dead list --quiet --request-timeout 2s" };
@@ -101,8 +102,9 @@ static const struct named_row EXITS[] = {
 const struct program TASKCTL = {
     .name = "taskctl",
     .summary = "Taskwire's command line",
-    .text = "taskctl asks taskd over its REST API, as a person or as an operator, and shows what it says as "
-            "tables, JSON or lines of JSON. Data goes to standard output, everything else to standard error.",
+    .text = "taskctl asks taskd over its REST API, as a person or as an operator, and shows what "
+            "it says as tables, JSON or lines of JSON. Data goes to standard output, everything else to "
+            "standard error.",
     .version = TASKWIRE_VERSION,
     .commands = COMMANDS, .command_count = COUNT(COMMANDS),
     .options = OPTIONS, .option_count = COUNT(OPTIONS),

@@ -38,8 +38,8 @@ static bool load(struct ctl *c, struct buf *why)
         c->settings.redis_url = mem_strdup(args_value(a, "redis"));
     }
     if (c->settings.token != NULL && args_given(a, "sub")) {
-        buf_append_text(why, "TASKWIRE_TOKEN says who you are; --sub is for tokens that are made from "
-                             "JWT_SECRET");
+        buf_append_text(why, "TASKWIRE_TOKEN says who you are; --sub is for tokens that are made "
+                             "from JWT_SECRET");
         return false;
     }
     return true;

@@ -1,8 +1,9 @@
 /* ctl.h -- what a command needs of the world: settings, the loop, taskd and Redis, and time.
  *
- * A command is a sequence of questions, so these wait for their answers: each runs the loop until
- * its answer is there or its time is over. Everything that goes wrong has been told on standard error
- * when an exit code other than EXIT_OK comes back, unless said otherwise. One thread. */
+ * A command is a sequence of questions, so these wait for their answers: each runs the loop
+ * until its answer is there or its time is over. Everything that goes wrong has been told on
+ * standard error when an exit code other than EXIT_OK comes back, unless said otherwise. One
+ * thread. */
 #ifndef TASKWIRE_CTL_CTL_H
 #define TASKWIRE_CTL_CTL_H
 
@@ -25,8 +26,8 @@ const struct out  *ctl_out(const struct ctl *c);
 /* What --org says: whose things are looked at; NULL where it was not given. */
 const char *ctl_org(const struct ctl *c);
 
-/* Can something be done in that org? A token that was given belongs to one already: then false after
- * a sentence. */
+/* Can something be done in that org? A token that was given belongs to one already: then false
+ * after a sentence. */
 bool ctl_acts_in_org(const struct ctl *c);
 
 /* --- time --- */
@@ -74,8 +75,8 @@ enum exit_code taskd_get(struct ctl *c, json_t **out, const char *what, const ch
 /* --- Redis --- */
 
 /* One command to server `server` of REDIS_URL; arguments are NUL-terminated texts, the last is
- * NULL. *out (may be NULL) is its reply as JSON: texts (those that are no UTF-8 with U+FFFD in them),
- * numbers, null, arrays. */
+ * NULL. *out (may be NULL) is its reply as JSON: texts (those that are no UTF-8 with U+FFFD in
+ * them), numbers, null, arrays. */
 enum exit_code redis_ask(struct ctl *c, size_t server, json_t **out, ...);
 enum exit_code redis_ask_slices(struct ctl *c, size_t server, json_t **out, size_t argc,
                                 const struct slice *argv);

@@ -1,7 +1,8 @@
 /* dead.c -- `taskctl dead list|show|retry|drop`: inputs that were refused.
  *
- * Newest first, as taskd pages them. To retry all of them they are gathered first and sent in the oldest
- * first, the order in which they once came; what comes back meanwhile is newer and is left alone. */
+ * Newest first, as taskd pages them. To retry all of them they are gathered first and sent in
+ * the oldest first, the order in which they once came; what comes back meanwhile is newer and is
+ * left alone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

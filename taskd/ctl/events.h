@@ -6,8 +6,8 @@
 
 extern const struct view EVENTS_VIEW;
 
-/* Rows for EVENTS_VIEW from {seq, eventType, payload, actor, createdAt}. For a table each says its payload
- * in a line; else they are as they came, with the task's id. New reference. */
+/* Rows for EVENTS_VIEW from {seq, eventType, payload, actor, createdAt}. For a table each says
+ * its payload in a line; else they are as they came, with the task's id. New reference. */
 json_t *events_rows(const struct out *o, const char *task_id, const json_t *events);
 
 /* A table of them. */

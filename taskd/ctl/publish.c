@@ -1,9 +1,9 @@
 /* publish.c -- `taskctl publish`: an internal service's CloudEvent from the command line.
  *
- * The event is checked by the very function that taskd checks it with, so what is misspelt is told
- * here and not found in the dead letters. It goes to the stream, where it stays until it was handled;
- * a connection that breaks leaves in doubt whether it arrived, and then the same command with the same
- * --id repeats it without harm. */
+ * The event is checked by the very function that taskd checks it with, so what is misspelt is
+ * told here and not found in the dead letters. It goes to the stream, where it stays until it
+ * was handled; a connection that breaks leaves in doubt whether it arrived, and then the same
+ * command with the same --id repeats it without harm. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* rest.c -- asking taskd.
  *
- * Every request that changes something either carries an Idempotency-Key or is the same thing when it
- * is done twice, so a request whose answer did not come may go to the next taskd. */
+ * Every request that changes something either carries an Idempotency-Key or is the same thing
+ * when it is done twice, so a request whose answer did not come may go to the next taskd. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,8 +204,8 @@ static void say_problem(const struct answer *a, const char *what)
                  (long long)json_int(task, "seq", 0));
     say("%s: %s%s%s%s", what, title, detail != NULL ? ": " : "", detail != NULL ? detail : "", now);
     if (a->status == 403)
-        say("an operator's commands need the role admin (TASKWIRE_TOKEN, or JWT_SECRET without --sub), "
-            "and most of them taskd's own port");
+        say("an operator's commands need the role admin (TASKWIRE_TOKEN, or JWT_SECRET without "
+            "--sub), and most of them taskd's own port");
 }
 
 enum exit_code answer_explain(const struct ctl *c, const struct answer *a, const char *what)

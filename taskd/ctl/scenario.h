@@ -37,7 +37,8 @@ bool scenario_is_over(const struct scenario *s);
 /* The wire name of the next step, NULL when over. */
 const char *scenario_next_name(const struct scenario *s);
 
-/* Append the next step's CloudEvent and go on; after questions it waits. Not when waiting or over. */
+/* Append the next step's CloudEvent and go on; after questions it waits. Not when waiting or
+ * over. */
 void scenario_take(struct scenario *s, struct buf *out);
 
 /* The answers came. */

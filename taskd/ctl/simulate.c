@@ -1,10 +1,10 @@
 /* simulate.c -- `taskctl simulate`: plays the internal services.
  *
- * It hears of new tasks on an org's live feed, and says over `tasks:ingest` what an analyser,
- * a dispatcher and an agent would say of them, at a human pace. With --rate it publishes that
- * many inputs a second, makes the tasks it needs itself over REST, and answers the questions it asks: a load
- * for tests. An event that Redis did not acknowledge is sent again with the same id, which has
- * one effect however often it comes; so nothing is lost whoever crashes.
+ * It hears of new tasks on an org's live feed, and says over `tasks:ingest` what an analyser, a
+ * dispatcher and an agent would say of them, at a human pace. With --rate it publishes that many
+ * inputs a second, makes the tasks it needs itself over REST, and answers the questions it asks:
+ * a load for tests. An event that Redis did not acknowledge is sent again with the same id,
+ * which has one effect however often it comes; so nothing is lost whoever crashes.
  *
  * The lives wait in one ring: each tick takes from its front those that are due. */
 #include <uthash.h>

@@ -147,7 +147,7 @@ static const struct view MOVE_VIEW = VIEW(MOVE_COLUMNS);
 
 struct watched {
     json_t *known;                             /* id -> seq */
-    char    since[CLOCK_TEXT_SIZE];            /* tasks that moved before and are not known are old */
+    char    since[CLOCK_TEXT_SIZE];            /* what moved before and is not known is old */
 };
 
 /* Has it moved since it was looked at last? Remembers it. */
@@ -435,7 +435,8 @@ int command_wait(const struct args *a)
         args_span(a, "interval", &w.poll.interval_ms, &why) != 0)
         code = usage(a, "%s", why.data);
     else if (statuses_read(args_value(a, "for"), &w.wanted) != 0)
-        code = usage(a, "--for takes statuses with a comma between, not '%s'", args_value(a, "for"));
+        code = usage(a, "--for takes statuses with a comma between, not '%s'",
+                     args_value(a, "for"));
     else if ((w.poll.ctl = ctl_new(a)) != NULL) {
         snprintf(w.poll.what, sizeof(w.poll.what), "task %s", w.id);
         if (timeout_ms > 0)

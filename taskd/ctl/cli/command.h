@@ -43,7 +43,7 @@ struct named_row {                             /* an environment variable, an ex
 };
 
 struct command {
-    const char          *name;                 /* "dead list": with a blank where it is one of several */
+    const char          *name;                 /* "dead list": one of several has a blank */
     const char          *words;                /* of the synopsis: "ID [ANSWER]..." */
     int                  words_min, words_max; /* how many of them; max -1: any number */
     const struct choice *choice;               /* of those words */

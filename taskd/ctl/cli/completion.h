@@ -1,4 +1,5 @@
-/* completion.h -- scripts that let a shell complete the commands, options and words of a program. */
+/* completion.h -- scripts that let a shell complete the commands, options and words of a
+ * program. */
 #ifndef TASKWIRE_CTL_CLI_COMPLETION_H
 #define TASKWIRE_CTL_CLI_COMPLETION_H
 

@@ -13,7 +13,8 @@ static void put_choice(const struct choice *c, struct buf *out)
     else if (c->is_file)
         buf_append_text(out, "COMPREPLY=($(compgen -f -- \"$cur\"))");
     else if (c->ask != NULL)
-        buf_printf(out, "COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" %s 2>/dev/null)\" -- \"$cur\"))",
+        buf_printf(out, "COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" %s 2>/dev/null)\" -- "
+                        "\"$cur\"))",
                    c->ask);
     else
         buf_printf(out, "COMPREPLY=($(compgen -W \"%s\" -- \"$cur\"))", c->words);
@@ -37,7 +38,8 @@ static void put_pattern(const struct program *p, const struct option_row *o, str
 
 static void put_values(const struct program *p, struct buf *out)
 {
-    buf_printf(out, "# What may follow the option $2 of the command $1? Fails where it takes no value.\n"
+    buf_printf(out, "# What may follow the option $2 of the command $1? Fails where it takes no "
+                    "value.\n"
                "_%s_value() {\n    case \"$1:$2\" in\n", p->name);
     for (size_t i = 0; i < p->option_count; i++) {
         const struct option_row *o = &p->options[i];
@@ -100,7 +102,8 @@ static void put_words(const struct program *p, struct buf *out)
     struct slice group = { NULL, 0 };
     size_t       at = 0;
 
-    buf_printf(out, "# What may stand as a word of the command $1?\n_%s_word() {\n    case \"$1\" in\n"
+    buf_printf(out, "# What may stand as a word of the command $1?\n_%s_word() {\n    case \"$1\" "
+                    "in\n"
                "        '') COMPREPLY=($(compgen -W \"", p->name);
     put_names(p, (struct slice){ NULL, 0 }, out);
     buf_append_text(out, "\" -- \"$cur\")) ;;\n");

@@ -55,7 +55,8 @@ static void put_path(const struct program *p, struct buf *out)
 {
     buf_printf(out, "function __%s_path\n    set -l path\n    set -l skip\n"
                "    for word in (commandline -opc)[2..-1]\n"
-               "        if test -n \"$skip\"\n            set skip\n            continue\n        end\n"
+               "        if test -n \"$skip\"\n            set skip\n            continue\n        "
+               "end\n"
                "        switch $word\n            case", p->name);
     put_value_options(p, out);
     buf_append_text(out, "\n                set skip 1\n            case '-*'\n"
@@ -97,7 +98,8 @@ static void put_condition(const struct program *p, int command, struct buf *out)
 
 void completion_fish(const struct program *p, struct buf *out)
 {
-    buf_printf(out, "# Completion of %s for fish: %s completion fish | source\n\n", p->name, p->name);
+    buf_printf(out, "# Completion of %s for fish: %s completion fish | source\n\n",
+               p->name, p->name);
     put_path(p, out);
     buf_printf(out, "complete -c %s -f\ncomplete -c %s -s h -l help -d 'tell more'\n", p->name,
                p->name);

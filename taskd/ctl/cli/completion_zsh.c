@@ -119,7 +119,8 @@ static void put_group(const struct program *p, struct slice group, struct buf *o
     buf_append_text(out, "            local -a members\n            members=(\n");
     put_names(p, group, out);
     buf_append_text(out, "            )\n"
-                    "            _arguments -C $common '1: :{_describe command members}' '*:: :->deeper'\n"
+                    "            _arguments -C $common '1: :{_describe command members}' '*:: "
+                    ":->deeper'\n"
                     "            [[ $state == deeper ]] && case \"$words[1]\" in\n");
     for (size_t i = 0; i < p->command_count; i++) {
         struct slice rest = slice_of(p->commands[i].name);
@@ -138,14 +139,16 @@ void completion_zsh(const struct program *p, struct buf *out)
     struct slice group = { NULL, 0 };
     size_t       at = 0;
 
-    buf_printf(out, "#compdef %s\n# Completion of %s for zsh: source <(%s completion zsh), or as _%s in a"
+    buf_printf(out, "#compdef %s\n# Completion of %s for zsh: source <(%s completion zsh), or as "
+                    "_%s in a"
                " folder of $fpath\n\n_%s() {\n    local curcontext=\"$curcontext\" state line"
                " program=$words[1]\n    typeset -A opt_args\n",
                p->name, p->name, p->name, p->name, p->name);
     put_common(p, out);
     buf_append_text(out, "    local -a commands\n    commands=(\n");
     put_names(p, (struct slice){ NULL, 0 }, out);
-    buf_append_text(out, "    )\n    _arguments -C $common '1: :{_describe command commands}' '*:: :->rest'\n"
+    buf_append_text(out, "    )\n    _arguments -C $common '1: :{_describe command commands}' "
+                         "'*:: :->rest'\n"
                     "    [[ $state == rest ]] && case \"$words[1]\" in\n");
     while (completion_next_group(p, &at, &group)) {
         buf_printf(out, "        %.*s)\n", SLICE_ARG(group));
@@ -158,6 +161,7 @@ void completion_zsh(const struct program *p, struct buf *out)
         put_arguments(p, i, out);
     }
     buf_printf(out, "    esac\n}\n\n"
-               "if [ \"$funcstack[1]\" = \"_%s\" ]; then\n    _%s \"$@\"\nelse\n    compdef _%s %s\nfi\n",
+               "if [ \"$funcstack[1]\" = \"_%s\" ]; then\n    _%s \"$@\"\nelse\n    compdef _%s "
+               "%s\nfi\n",
                p->name, p->name, p->name, p->name);
 }

@@ -20,7 +20,7 @@ struct out {
 };
 
 enum cell_kind {
-    CELL_TEXT,                                 /* text, or a number, or true and false; "-" for none */
+    CELL_TEXT,                                 /* text, a number, true or false; "-" for none */
     CELL_AGE,                                  /* an RFC 3339 time, as its age */
     CELL_LIST,                                 /* texts, with a comma between */
     CELL_HASH                                  /* a number, as #7 */
@@ -40,8 +40,8 @@ struct view {
 };
 #define VIEW(rows) { (rows), sizeof(rows) / sizeof((rows)[0]) }
 
-/* From the options --output, --color and --no-headers, the environment and the terminal. Returns 0, or
- * ERR_INVALID with a sentence. */
+/* From the options --output, --color and --no-headers, the environment and the terminal. Returns
+ * 0, or ERR_INVALID with a sentence. */
 int out_init(struct out *o, const struct args *a, struct buf *why);
 
 /* All rows of an array: a table, one JSON array, or a line each. */

@@ -13,7 +13,7 @@
 #include "taskd/ctl/cli/text.h"
 
 #define GAP            2                       /* blanks between columns */
-#define SHRUNK         8                       /* narrower than this no column becomes by shrinking */
+#define SHRUNK         8                       /* no column becomes narrower by shrinking */
 #define CELL_BYTES_MAX 65536
 
 struct cell {

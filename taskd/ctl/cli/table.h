@@ -35,8 +35,8 @@ struct table;
 struct table *table_new(const struct table_column *columns, size_t count);
 void          table_free(struct table *t);
 
-/* The next cell, from left to right, row by row. `colour` (NULL: none) is one of COLOUR_… (colour.h)
- * or another literal. */
+/* The next cell, from left to right, row by row. `colour` (NULL: none) is one of COLOUR_…
+ * (colour.h) or another literal. */
 void table_cell(struct table *t, struct slice text, const char *colour);
 
 /* Append what has come since the last call, the titles before the first row of all; columns do not

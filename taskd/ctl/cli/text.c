@@ -13,8 +13,8 @@
 #define REPLACEMENT "\xef\xbf\xbd"
 #define ELLIPSIS    "\xe2\x80\xa6"
 
-/* The code point that `s` begins with, `left` bytes being there, and how many it takes. Bytes that are
- * no UTF-8 come one at a time, as -1. */
+/* The code point that `s` begins with, `left` bytes being there, and how many it takes. Bytes
+ * that are no UTF-8 come one at a time, as -1. */
 static int32_t point_at(const unsigned char *s, size_t left, size_t *out_len)
 {
     static const int32_t LEAST[] = { 0, 0, 0x80, 0x800, 0x10000 };

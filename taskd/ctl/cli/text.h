@@ -12,7 +12,8 @@
 #include "common/slice.h"
 
 /* Append `text` as it may be shown in one line: white space of any kind becomes a blank; control
- * characters, those that turn the direction of writing, and bytes that are no UTF-8 become U+FFFD. */
+ * characters, those that turn the direction of writing, and bytes that are no UTF-8 become
+ * U+FFFD. */
 void text_clean(struct slice text, struct buf *out);
 
 /* Columns that a cleaned text takes: East Asian ones count twice, combining ones not at all. */
