@@ -474,7 +474,8 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
         .on_handshake = on_handshake, .on_open = on_open, .on_gone = on_gone,
         .on_foreign = on_foreign,
     };
-    const struct orgs_options oo = { options->redis_url, options->gateway, options->metrics };
+    const struct orgs_options oo = { options->redis_url, options->gateway, options->linger_ms,
+                                      options->metrics };
     struct arrivals_options   ao = { options->gateway, &a->peers, NULL, &a->topics, &a->boards,
                                      NULL, may_begin, on_recovered, a, options->metrics };
     uv_loop_t                *loop = net_loop(net);

@@ -41,6 +41,7 @@ struct app_options {
     uint32_t             joins_per_second;
     uint32_t             connections_per_address, connections_per_user;
     uint64_t             drain_ms;
+    uint64_t             linger_ms;            /* of an org's feed when its last person has gone */
     uint64_t             compare_ms;           /* every room is held against the store so often */
     struct metrics      *metrics;
 };

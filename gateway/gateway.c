@@ -117,6 +117,7 @@ static int app_make(struct gateway *g)
         .connections_per_address = (uint32_t)s->connections_per_address,
         .connections_per_user = (uint32_t)s->connections_per_user,
         .drain_ms = (uint64_t)s->drain_seconds * 1000,
+        .linger_ms = (uint64_t)s->org_linger_ms,
         .compare_ms = (uint64_t)s->compare_interval_ms,
         .metrics = g->metrics,
     };

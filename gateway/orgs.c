@@ -59,6 +59,7 @@ struct orgs {
     uv_timer_t     timer;
     const struct orgs_handlers *handlers;
     void          *arg;
+    uint64_t       linger_ms;
     struct org    *table;
     struct list    ticking;                    /* feeds that want time */
     struct list    lingering;                  /* orgs nobody holds, in order of their end */
@@ -430,7 +431,7 @@ void org_unref(struct org *o)
     assert(o->refs > 0);
     if (--o->refs > 0)
         return;
-    o->free_at_ms = now_ms(o->orgs) + ORG_LINGER_MS;
+    o->free_at_ms = now_ms(o->orgs) + o->orgs->linger_ms;
     list_append(&o->orgs->lingering, &o->in_lingering);
     timer_wake(o->orgs);
 }
@@ -503,6 +504,7 @@ struct orgs *orgs_new(uv_loop_t *loop, const struct orgs_options *options,
     orgs->loop = loop;
     orgs->handlers = handlers;
     orgs->arg = arg;
+    orgs->linger_ms = options->linger_ms;
     list_init(&orgs->ticking);
     list_init(&orgs->lingering);
     orgs->gaps = metrics_counter(m, "taskwire_feed_log_reads_total", NULL,

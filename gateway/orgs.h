@@ -1,7 +1,7 @@
 /* orgs.h -- the orgs that somebody here listens to: subscription, log and position of each.
  *
  * The thin I/O around feed.c. An org is held by reference: sockets, rooms and snapshots each
- * hold one; after the last has gone it lingers for ORG_LINGER_MS, since people reload pages.
+ * hold one; after the last has gone it lingers for a while, since people reload pages.
  * On the loop's thread. */
 #ifndef TASKWIRE_GATEWAY_ORGS_H
 #define TASKWIRE_GATEWAY_ORGS_H
@@ -14,7 +14,6 @@
 #include "gateway/frame.h"
 #include "proto/envelope.h"
 
-#define ORG_LINGER_MS 30000
 #define ORG_NAME_MAX  130                      /* bytes, a NUL included */
 
 struct orgs;
@@ -32,6 +31,7 @@ struct orgs_handlers {
 struct orgs_options {
     const char     *redis_url;                 /* or several, comma-separated */
     const char     *gateway;                   /* this gateway's id */
+    uint64_t        linger_ms;                 /* of an org that nobody holds */
     struct metrics *metrics;
 };
 

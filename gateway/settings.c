@@ -88,6 +88,8 @@ static const struct conf_row ROWS[] = {
         "fragments of one websocket message; past it the session is closed; 0: no limit"),
     NUM("DEFLATE_THRESHOLD_BYTES", "1024", 0, 1073741824, deflate_threshold_bytes,
         "bytes from which messages are compressed for clients that can take it; 0: never"),
+    NUM("ORG_LINGER_MS", "30000", 0, 3600000, org_linger_ms,
+        "milliseconds that an org is still listened to when its last person has gone"),
     NUM("COMPARE_INTERVAL_MS", "30000", 100, 3600000, compare_interval_ms,
         "milliseconds in which all rooms are once held against what taskd's store has"),
     NUM("DRAIN_NOTICE_SECONDS", "5", 0, 3600, drain_notice_seconds,

@@ -21,7 +21,7 @@ struct settings {
     int64_t connections_per_user;
     int64_t ping_interval_ms, ping_timeout_ms, max_payload_bytes, queue_bytes_max;
     int64_t drain_notice_seconds, drain_seconds;
-    int64_t compare_interval_ms;
+    int64_t compare_interval_ms, org_linger_ms;
     int64_t connections_max, header_bytes_max, headers_max, head_timeout_ms, body_timeout_ms;
     int64_t connect_timeout_ms, upgrade_timeout_ms;
     int64_t packets_per_post_max, attachments_max, fragments_max, deflate_threshold_bytes;

@@ -287,7 +287,8 @@ static void on_birth(void *arg)
     size_t              i = (size_t)(uintptr_t)arg;
     struct life        *l = mem_new(struct life);
     char                name[16];
-    struct orgs_options options = { .redis_url = "redis://sim", .gateway = l->node.name };
+    struct orgs_options options = { .redis_url = "redis://sim", .gateway = l->node.name,
+                                    .linger_ms = 30000 };
 
     gateways.births[i] = NULL;
     gateways.lives[i] = l;
