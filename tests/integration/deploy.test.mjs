@@ -1,0 +1,189 @@
+// What deploy/ says, tried: both proxies in front of three gateways, one of which is drained; every
+// setting in env.example; units that systemd takes; images with the libraries that are needed;
+// and no file that names a setting which is none.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { Stack, ask, build, root, sleep, until } from "./harness.mjs";
+
+const exec = promisify(execFile), text = (file) => readFileSync(path.join(root, "deploy", file), "utf8");
+
+function files(folder) {
+  return readdirSync(folder).flatMap((f) => {
+    const full = path.join(folder, f);
+    return statSync(full).isDirectory() ? files(full) : [full];
+  });
+}
+
+// --- proxies ---
+
+/** nginx.conf names addresses; those of this test take their places, and its folders are ours. */
+async function startNginx(stack) {
+  const folder = path.join(stack.folder, "nginx"), conf = path.join(folder, "nginx.conf");
+  await mkdir(folder);
+  return stack.startDeployed("nginx", ["nginx", "-p", folder, "-c", conf, "-g", "daemon off;"], (port) => {
+    let config = text("nginx/nginx.conf");
+    for (const [from, to] of [...stack.gateways.map((g, i) => [`gateway${i + 1}:3000`, new URL(g.url).host]), ["listen 8080;", `listen 127.0.0.1:${port};`],
+      ["worker_processes auto;", `worker_processes 1; pid ${folder}/pid;`], ["worker_connections 20000;", "worker_connections 500;"],
+      ["access_log off;", ["access_log off;", ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((n) => `${n}_temp_path ${folder}/${n};`)].join(" ")]]) {
+      assert.ok(config.includes(from), from);
+      config = config.replace(from, to);
+    }
+    writeFileSync(conf, config);
+    return {};
+  });
+}
+
+/** Who answers: health for all replicas begins with the one that was asked. */
+const answeredBy = async (front) => (await (await fetch(`${front}/api/health?cluster=1`)).json()).replicas[0].id;
+
+async function shares(front, count) {
+  const seen = {};
+  for (let i = 0; i < count; i++) { const id = await answeredBy(front); seen[id] = (seen[id] ?? 0) + 1; }
+  return seen;
+}
+
+for (const [name, start] of [["HAProxy", (stack) => stack.startBalancer({ deployed: true })], ["nginx", startNginx]]) {
+  test(`${name}: round robin over three gateways without stickiness, and one is drained without anybody noticing`, async () => {
+    const stack = await Stack.start({ gateways: 3, gatewayEnv: { DRAIN_NOTICE_SECONDS: "3", DRAIN_SECONDS: "2" } });
+    try {
+      const front = await start(stack);
+      await until("all three take their turns", async () => {
+        const seen = await shares(front, 9);
+        return Object.keys(seen).length === 3 && Object.values(seen).every((n) => n === 3);
+      });
+      const taskId = await stack.createTask({ description: "Behind a proxy" }, { base: front });
+      const people = [];
+      for (const [i, transports] of [["websocket"], ["polling"], ["polling", "websocket"], ["websocket"], ["polling"], ["websocket"]].entries()) {
+        people.push(await stack.connect({ base: front, transports, token: stack.token(`p${i}`), reconnectionDelay: 50, reconnectionDelayMax: 200, timeout: 20_000 }));
+        assert.ok((await ask(people[i], "task:join", { taskId })).ok);
+      }
+      let n = 0, stopped = false;
+      const failures = [], asking = (async () => {
+        while (!stopped) {
+          const { status } = await stack.call("POST", "/api/tasks", { base: front, body: { description: "More" } }).catch((error) => ({ status: String(error.cause ?? error) }));
+          if (status !== 202) failures.push(status);
+          await stack.publish("note", taskId, { text: String(++n) });
+          await sleep(50);
+        }
+      })();
+      const [leaving] = stack.gateways.splice(0, 1), ended = leaving.stop(30_000);
+      const left = await until("two take turns", async () => { const seen = Object.keys(await shares(front, 6)); return seen.length === 2 && seen; }, { ms: 30_000 });
+      assert.deepEqual(await ended, { code: 0, signal: null });
+      assert.equal(Object.keys(await shares(front, 6)).filter((id) => !left.includes(id)).length, 0);
+      stopped = true;
+      await asking;
+      const heard = (p) => p.log.filter((e) => e.name === "task:event_added").map((e) => e.payload.seq);
+      for (const p of people) await until("everybody heard the last note", () => heard(p).at(-1) === n + 1, { ms: 30_000 });
+      for (const p of people) assert.deepEqual(heard(p), Array.from({ length: n }, (_, i) => i + 2), "each once, in order");
+      assert.deepEqual(failures, []);
+    } finally {
+      await stack.stop();
+    }
+  });
+}
+
+test("HAProxy sends to gateways that live where none is ready", async () => {
+  const stack = await Stack.start({ gateways: 3 });
+  try {
+    const front = await stack.startBalancer({ deployed: true }), page = () => fetch(`${front}/`).then((r) => r.status);
+    const client = await stack.connect({ base: front });
+    stack.redis.signal("SIGSTOP");
+    try {
+      await until("none is ready", async () => (await Promise.all(stack.gateways.map((g) => fetch(`${g.url}/api/health/ready`)))).every((r) => r.status === 503), { ms: 30_000 });
+      await until("HAProxy knows", async () => (await fetch(`${front}/api/health/ready`)).status === 503, { ms: 30_000 });
+      for (let i = 0; i < 6; i++) assert.equal(await page(), 200);
+      assert.ok(client.connected);
+    } finally {
+      stack.redis.signal("SIGCONT");
+    }
+    await until("they are ready again", async () => (await fetch(`${front}/api/health/ready`)).status === 200, { ms: 30_000 });
+  } finally {
+    await stack.stop();
+  }
+});
+
+// --- settings ---
+
+/** What a service says of its settings: name -> default. */
+const settings = async (service) => new Map((await exec(path.join(build, "bin", service), ["--settings"])).stdout.trim().split("\n")
+  .map((line) => line.split("\t")).map(([name, fallback]) => [name, fallback]));
+
+test("env.example has every setting of both services with its default, and no other", async () => {
+  const sections = Object.fromEntries(text("env.example").split(/^# --- (\w+) ---$/m).slice(1).reduce((pairs, part, i, all) => (i % 2 ? [...pairs, [all[i - 1], part]] : pairs), []));
+  assert.deepEqual(Object.keys(sections), ["both", "gateway", "taskd"]);
+  const rows = (section) => new Map([...section.matchAll(/^#([A-Z0-9_]+)=(.*)$/gm)].map((m) => [m[1], m[2]]));
+  for (const [, section] of Object.entries(sections)) for (const block of section.trim().split("\n\n")) assert.match(block, /^# .+\n#[A-Z]/, "each has a line that says what it is");
+  for (const service of ["gateway", "taskd"]) {
+    const said = await settings(service), listed = new Map([...rows(sections.both), ...rows(sections[service])]);
+    const secrets = [...listed.keys()].filter((name) => listed.has(`${name}_FILE`));
+    for (const name of secrets) { assert.equal(said.get(name), ""); listed.delete(`${name}_FILE`); }
+    assert.deepEqual([...listed].sort(), [...said].sort(), service);
+  }
+});
+
+test("no file of deploy/ sets what is no setting", async () => {
+  const known = new Set([...(await settings("gateway")).keys(), ...(await settings("taskd")).keys()]);
+  const also = new Set(["PATH", "VERSION"]);
+  let count = 0;
+  const check = (file, name) => {
+    count++;
+    assert.ok(known.has(name) || also.has(name) || (name.endsWith("_FILE") && known.has(name.slice(0, -5))), `${file} sets ${name}`);
+  };
+  for (const file of ["gateway.Dockerfile", "taskd.Dockerfile"]) {
+    for (const [, line] of text(file).matchAll(/^(?:ENV|ARG) (.*)$/gm)) for (const [, name] of line.matchAll(/([A-Z_]+)=/g)) check(file, name);
+  }
+  for (const [, name] of text("compose.yaml").matchAll(/^ {4}([A-Z_]+): /gm)) check("compose.yaml", name);
+  for (const [, name] of text("k8s/taskwire.yaml").matchAll(/- \{ name: ([A-Z_]+), value/g)) check("k8s/taskwire.yaml", name);
+  for (const unit of ["gateway", "taskd"]) {
+    for (const [, line] of text(`systemd/taskwire-${unit}@.service`).matchAll(/^Environment=(.*)$/gm)) for (const [, name] of line.matchAll(/([A-Z_]+)=/g)) check(unit, name);
+  }
+  assert.ok(count > 30, String(count));
+});
+
+// --- units, images ---
+
+test("systemd takes the units, and finds little to reproach them with", async (t) => {
+  if (!(await exec("systemd-analyze", ["--version"]).catch(() => null))) return t.skip("no systemd-analyze here");
+  const folder = path.join(build, "units");
+  await mkdir(folder, { recursive: true });
+  for (const unit of ["gateway", "taskd"]) {
+    const service = path.join(folder, `taskwire-${unit}@3000.service`), socket = path.join(folder, `taskwire-${unit}@3000.socket`);
+    await writeFile(service, text(`systemd/taskwire-${unit}@.service`).replaceAll("/usr/lib/taskwire/bin", path.join(build, "bin")));
+    await writeFile(socket, text(`systemd/taskwire-${unit}@.socket`));
+    const { stdout, stderr } = await exec("systemd-analyze", ["verify", "--recursive-errors=no", service, socket]);
+    assert.equal(stdout + stderr, "");
+    await exec("systemd-analyze", ["security", "--offline=true", "--threshold=20", service]);   // of 100; fails above
+  }
+});
+
+test("images have the libraries that the programs need", async (t) => {
+  if (!existsSync("/etc/debian_version") || !readFileSync("/etc/debian_version", "utf8").startsWith("12.")) return t.skip("package names are those of Debian 12");
+  if (process.env.TASKWIRE_SANITIZED) return t.skip("a sanitized build needs others");
+  for (const [image, programs] of [["gateway", ["gateway"]], ["taskd", ["taskd", "taskctl"]]]) {
+    const runtime = text(`${image}.Dockerfile`).split(/^FROM /m).at(-1);
+    const installed = new Set(/install -y --no-install-recommends \\\n([^&]*)/.exec(runtime)[1].split(/[\s\\]+/).filter(Boolean));
+    for (const program of programs) {
+      const { stdout } = await exec("readelf", ["-d", path.join(build, "bin", program)]);
+      for (const [, library] of stdout.matchAll(/\(NEEDED\).*\[(.*)\]/g)) {
+        const { stdout: owners } = await exec("dpkg", ["-S", `*/${library}`]);
+        const packages = owners.trim().split("\n").map((line) => line.split(":")[0]);
+        assert.ok(packages.some((p) => installed.has(p) || p === "libc6"), `${image}'s image lacks ${library} of ${packages}`);
+      }
+    }
+  }
+});
+
+test("every path that deploy/ and its images speak of is there", () => {
+  for (const file of files(path.join(root, "deploy"))) {
+    for (const [, name] of readFileSync(file, "utf8").matchAll(/\bdeploy\/([a-zA-Z0-9_./@-]+\.[a-zA-Z]+)\b/g)) {
+      if (!name.startsWith("secrets/")) assert.ok(existsSync(path.join(root, "deploy", name)), `${path.relative(root, file)} speaks of deploy/${name}`);
+    }
+  }
+  for (const [, from] of text("compose.yaml").matchAll(/^\s+- \.\/([^:]+):/gm)) assert.ok(existsSync(path.join(root, "deploy", from)), from);
+  assert.match(text("railway.toml"), /^healthcheckPath = "\/api\/health"$/m);
+});
