@@ -167,7 +167,8 @@ static inline void run_until(struct stage *st, const int *watched, uint64_t ms)
     assert_int_equal(uv_timer_init(&st->loop, &timer), 0);
     timer.data = st;
     st->is_late = false;
-    uv_timer_start(&timer, on_too_late, ms, 0);
+    /* Again and again: it may run out before the loop begins to wait for nothing else. */
+    uv_timer_start(&timer, on_too_late, ms, 1);
     while (!st->is_late && (watched == NULL || *watched == -1))
         uv_run(&st->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&timer, NULL);
