@@ -130,6 +130,8 @@ void app_refuse(struct app *a, struct sio_socket *s, enum error_code code)
     const struct error_spec *spec = error_spec(code);
     struct buf               data;
 
+    if (sio_socket_session(s) == NULL)
+        sse_refuse(s, code);
     buf_init(&data, 256);
     buf_printf(&data, "{\"code\":\"%s\"}", spec->code);
     peers_count_error(&a->peers, code);
@@ -246,15 +248,21 @@ static void leave_task(struct peer *p, struct slice task, void *arg)
     topics_leave(arg, p, task);
 }
 
+static void visitor_release(struct visitor *v)
+{
+    if (v == NULL)
+        return;
+    claim_release(v->claim);
+    v->claim = NULL;
+    auth_forget(v);
+}
+
 void app_release(struct app *a, struct peer *p, bool is_kept)
 {
-    struct visitor *v = sio_socket_client_data(p->socket);
-
-    if (v != NULL) {
-        claim_release(v->claim);
-        v->claim = NULL;
-        auth_forget(v);
-    }
+    if (p->is_stream)
+        sse_release(p);
+    else
+        visitor_release(sio_socket_client_data(p->socket));
     notices_forget(&a->notices, p);
     arrival_end(&a->arrivals, p, is_kept);
     topics_each_of(p, leave_task, &a->topics);
@@ -373,6 +381,7 @@ static void on_timer(uv_timer_t *timer)
     waits_end_due(a);
     arrivals_tick(&a->arrivals);
     presence_link_tick(&a->presence);
+    sse_tick(&a->sse);
     compare_rooms_tick(&a->compare);
     control_tick(a->control);
     standing_tick(a);
@@ -501,6 +510,7 @@ int app_init(struct app *a, struct net *net, const struct app_options *options)
                        options->metrics);
     arrivals_init(&a->arrivals, &ao);
     presence_link_init(&a->presence, &a->lines, a->orgs, options->gateway, options->metrics);
+    sse_init(&a->sse, a, options->metrics);
     users_init(&a->users, options->joins_per_second);
     addresses_init(&a->addresses, options->connections_per_address);
     metrics_make(a, options->metrics);
@@ -517,6 +527,7 @@ static void on_sio_closed(void *arg)
 
     arrivals_close(&a->arrivals);
     presence_link_close(&a->presence);
+    sse_deinit(&a->sse);
     compare_rooms_deinit(&a->compare);
     topics_deinit(&a->topics);
     boards_deinit(&a->boards);

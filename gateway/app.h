@@ -24,6 +24,7 @@
 #include "gateway/quota.h"
 #include "gateway/socketio/socketio.h"
 #include "gateway/source.h"
+#include "gateway/sse.h"
 #include "gateway/standing.h"
 #include "gateway/topics.h"
 #include "gateway/users.h"
@@ -62,6 +63,7 @@ struct app {
     struct peers          peers;
     struct arrivals       arrivals;
     struct presence_link  presence;
+    struct sse            sse;
     struct users          users;
     struct addresses      addresses;
     struct standing       standing;

@@ -171,7 +171,8 @@ static void advance(struct arrival *a)
             let_in_without(a);
         return;
     case ANEW:
-        come_anew(a);
+        if (a->all->may_begin(a->peer, a->all->arg))
+            come_anew(a);
         return;
     }
 }

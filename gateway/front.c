@@ -1,7 +1,7 @@
 /* front.c -- see front.h.
  *
- * The order matters only once: /api/health and /api/config are ours, the rest of /api is
- * taskd's. What nobody else knows is the page's. */
+ * The order matters only once: /api/health, /api/config and the streams are ours, the rest of
+ * /api is taskd's. What nobody else knows is the page's. */
 #include "gateway/front.h"
 
 #include "common/err.h"
@@ -65,6 +65,8 @@ static void on_request(struct http_request *r, void *arg)
         health_handle(f->parts.health, r);
     else if (slice_is(path, "/api/config"))
         config_handle(f, r);
+    else if (sse_handle(&f->parts.app->sse, r))
+        return;
     else if (slice_starts(path, "/api/") || slice_is(path, "/api"))
         proxy_handle(f->parts.proxy, r);
     else if (f->parts.dev_login && slice_is(path, "/dev/login"))

@@ -76,16 +76,36 @@ void origins_deinit(struct origins *o)
     *o = (struct origins){ 0 };
 }
 
-bool origins_allow(const struct origins *o, struct slice origin, struct slice host)
+static bool is_named(const struct origins *o, struct slice origin)
 {
-    struct slice authority = authority_of(origin);
-
-    if (origin.data == NULL)
-        return true;
     for (size_t i = 0; o->list[i] != NULL; i++) {
         if (slice_is(origin, o->list[i]))
             return true;
     }
+    return false;
+}
+
+size_t origins_headers(const struct origins *o, struct slice origin,
+                       struct http_header out[ORIGINS_HEADERS])
+{
+    size_t count = 0;
+
+    if (o->list[0] == NULL)
+        return 0;
+    out[count++] = (struct http_header){ SLICE("Vary"), SLICE("Origin") };
+    if (!is_named(o, origin))
+        return count;
+    out[count++] = (struct http_header){ SLICE("Access-Control-Allow-Origin"), origin };
+    out[count++] = (struct http_header){ SLICE("Access-Control-Allow-Credentials"), SLICE("true") };
+    return count;
+}
+
+bool origins_allow(const struct origins *o, struct slice origin, struct slice host)
+{
+    struct slice authority = authority_of(origin);
+
+    if (origin.data == NULL || is_named(o, origin))
+        return true;
     return authority.len > 0 && authority.len == host.len &&
            strncasecmp(authority.data, host.data, host.len) == 0;
 }

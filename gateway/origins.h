@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
+#include "common/http_header.h"
 #include "common/slice.h"
 
 #define ORIGINS_MAX 64
@@ -24,5 +25,11 @@ void origins_deinit(struct origins *o);
 /* May a page of this origin connect to a server that was addressed as `host`? No origin (no
  * browser, or no page): the token decides. */
 bool origins_allow(const struct origins *o, struct slice origin, struct slice host);
+
+/* What an answer to this origin says of CORS, appended to `out`: returns how many. Values live as
+ * long as `o` and `origin`. */
+#define ORIGINS_HEADERS 3
+size_t origins_headers(const struct origins *o, struct slice origin,
+                       struct http_header out[ORIGINS_HEADERS]);
 
 #endif

@@ -8,6 +8,11 @@
 /* Answer with the row's status. `detail` may be NULL. The request is invalid afterwards. */
 void problem_answer(struct http_request *r, enum error_code code, const char *detail);
 
+/* The same with more headers; at most PROBLEM_HEADERS_MAX. */
+#define PROBLEM_HEADERS_MAX 6
+void problem_answer_with(struct http_request *r, enum error_code code,
+                         const struct http_header *headers, size_t count);
+
 /* The same with another status (502 and 504 have no rows: to clients they are "unavailable"). */
 void problem_answer_status(struct http_request *r, int status, enum error_code code,
                            const char *detail);

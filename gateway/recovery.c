@@ -331,13 +331,32 @@ static bool is_creator(const struct recovery *r, const struct routing *to)
     return slice_eq(to->creator, r->sub);
 }
 
+/* Does it take people out of its task's room, and has the client not heard that yet? */
+static bool is_eviction(const struct recovery *r, const struct frame *f)
+{
+    struct slice  rest = f->e.lines, address, json;
+    struct offset at = { .at = f->e.at };
+
+    for (; envelope_next(&rest, &address, &json); at.line++) {
+        if (slice_is(address, "evict"))
+            return offset_compare(&at, &r->from) > 0;
+    }
+    return false;
+}
+
 static void note_evictions(struct recovery *r, const struct frame *f)
 {
     const struct routing *to = &f->e.routing;
     struct recovery_room *room = to->task.len > 0 ? recovery_room(r, to->task) : NULL;
 
-    if (room == NULL || room->fate != ROOM_REPLAY || is_creator(r, to) || !frame_has(f, "evict"))
+    if (room == NULL || room->fate != ROOM_REPLAY || is_creator(r, to))
         return;
+    if (!is_eviction(r, f)) {
+        /* What is private was not said to them: they were out already, and heard so. */
+        if (to->is_private)
+            room->fate = ROOM_FRESH;
+        return;
+    }
     room->fate = ROOM_EVICTED;
     room->evicted_seq = to->seq;
     room->evicted_at = f->e.at.number;

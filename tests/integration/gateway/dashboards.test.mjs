@@ -2,7 +2,6 @@
 // tasks that change hands between open and private, and bursts that a slow reader cannot take.
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
-import net from "node:net";
 import { Stack, ask, freePort, until } from "../harness.mjs";
 import { Bare } from "./bare.mjs";
 
@@ -103,23 +102,6 @@ test("counts go up with their rev and end where the store is, whoever looks", as
   assert.deepEqual([ann, bob].flatMap((b) => b.wrong), []);
 });
 
-/** Many inputs in one write, as a Redis client would pipeline them. */
-function publishMany(events) {
-  return new Promise((done, fail) => {
-    let answers = 0;
-    const socket = net.connect(stack.redisPort, "127.0.0.1");
-    socket.on("error", fail);
-    socket.on("data", (data) => {
-      answers += data.toString().split("\n").filter((l) => l.startsWith("$")).length;
-      if (answers === events.length) { socket.end(); done(); }
-    });
-    socket.write(events.map((e) => {
-      const args = ["XADD", "tasks:ingest", "*", "event", e];
-      return `*${args.length}\r\n${args.map((a) => `$${Buffer.byteLength(a)}\r\n${a}\r\n`).join("")}`;
-    }).join(""));
-  });
-}
-
 test("a burst reaches a slow dashboard as the newest row of each task", { timeout: 170_000 }, async (t) => {
   const org = "burst", token = stack.token("ann", org), TASKS = 20, ROUNDS = process.env.TASKWIRE_SANITIZED ? 250 : 300;
   const title = "🐢".repeat(190);
@@ -138,7 +120,7 @@ test("a burst reaches a slow dashboard as the newest row of each task", { timeou
   assert.deepEqual(await slow.client.ask("dashboard:join", {}), { ok: true });
   slow.client.ws.pause();
   for (let round = 0; round < ROUNDS; round += 50) {
-    await publishMany(Array.from({ length: 50 * TASKS }, (_, i) => stack.event("note", ids[i % TASKS], { text: "x" })));
+    await stack.publishMany(Array.from({ length: 50 * TASKS }, (_, i) => stack.event("note", ids[i % TASKS], { text: "x" })));
   }
   const final = ROUNDS + 1;
   await until("who reads hears every row", () => ids.every((id) => fast.seen.get(id) === final), { ms: 120_000 });

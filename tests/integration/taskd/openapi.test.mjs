@@ -153,6 +153,6 @@ test("schemathesis finds no difference between the document and taskd", async (t
 
 test("nor between it and a gateway, in what a gateway answers itself", async (t) => {
   if (tools.reason) return t.skip(tools.reason);
-  const own = operations.filter(({ op }) => op["x-answered-by"]?.includes("gateway")).map(({ op }) => op.operationId);
+  const own = operations.filter(({ op }) => op["x-answered-by"]?.includes("gateway") && !op["x-endless"]).map(({ op }) => op.operationId);
   await schemathesis(stack.url, {}, [...include(own), "--max-examples", "5", "--phases", "coverage,fuzzing"]);
 });

@@ -416,6 +416,22 @@ static void one_that_is_public_again_is_told_of_but_its_room_is_lost(void **stat
     recovery_deinit(&r);
 }
 
+/* It may be public again: what was said while it was not is still not for them. */
+static void who_has_heard_of_the_eviction_is_not_put_back(void **state)
+{
+    struct recovery r = bob_with("1000-1006.0");
+
+    (void)state;
+    assert_int_equal(recovery_begin(&r, at(1008)), RECOVERY_READ);
+    assert_int_equal(READ(&r, entry(1006, T1, 6, "turned"), entry(1007, T1, 7, "hidden"),
+                          entry(1008, T1, 8, "")), RECOVERY_DONE);
+    assert_says(&r, "[\"dashboard:task_removed\",6]@1006.2 [\"for:bob\",6]@1006.4 "
+                    "[\"for:bob\",7]@1007.2 "
+                    "[\"dashboard:task_list_updated\",8]@1008.1 [\"for:bob\",8]@1008.2 ");
+    assert_int_equal(fate(&r, T1), ROOM_FRESH);
+    recovery_deinit(&r);
+}
+
 static void its_creator_stays(void **state)
 {
     struct record   record = bobs();
@@ -453,6 +469,7 @@ int main(void)
         cmocka_unit_test(too_much_is_not_replayed),
         cmocka_unit_test(a_task_that_turned_private_is_not_told_of),
         cmocka_unit_test(one_that_is_public_again_is_told_of_but_its_room_is_lost),
+        cmocka_unit_test(who_has_heard_of_the_eviction_is_not_put_back),
         cmocka_unit_test(its_creator_stays),
     };
 
