@@ -9,7 +9,7 @@ let stack, metricsUrl;
 before(async () => {
   const port = await freePort();
   metricsUrl = `http://127.0.0.1:${port}/metrics`;
-  stack = await Stack.start({ gatewayEnv: { METRICS_PORT: String(port) } });
+  stack = await Stack.start({ gatewayEnv: { METRICS_PORT: String(port), PING_TIMEOUT_MS: "170000" } });   // who reads slowly pongs late
 });
 after(async () => { await stack.stop(); });
 
