@@ -6,14 +6,14 @@
 
 #define ESCAPE "\\'"
 
-static void put_choice(const struct choice *c, struct buf *out)
+static void put_choice(const struct program *p, const struct choice *c, struct buf *out)
 {
     if (c == NULL)
         buf_append_text(out, " -x");
     else if (c->is_file)
         buf_append_text(out, " -r -F");
     else if (c->ask != NULL)
-        buf_printf(out, " -x -a '((commandline -opc)[1] %s 2>/dev/null)'", c->ask);
+        buf_printf(out, " -x -a '(__%s_ask %s)'", p->name, c->ask);
     else
         buf_printf(out, " -x -a '%s'", c->words);
 }
@@ -65,7 +65,9 @@ static void put_path(const struct program *p, struct buf *out)
                     "                contains -- \"$longer\"");
     put_names(p, out);
     buf_printf(out, "; and set path $longer\n        end\n    end\n    echo $path\nend\n\n"
-               "function __%s_is\n    test (__%s_path) = \"$argv\"\nend\n\n", p->name, p->name);
+               "function __%s_is\n    test (__%s_path) = \"$argv\"\nend\n\n"
+               "function __%s_ask\n    set -l words (commandline -opc)\n"
+               "    $words[1] $argv 2>/dev/null\nend\n\n", p->name, p->name, p->name);
 }
 
 static void put_commands(const struct program *p, struct buf *out)
@@ -112,7 +114,7 @@ void completion_fish(const struct program *p, struct buf *out)
             buf_printf(out, " -s %c", o->letter);
         buf_printf(out, " -l %s", o->name);
         if (o->value != NULL)
-            put_choice(o->choice, out);
+            put_choice(p, o->choice, out);
         put_help(o->help, out);
     }
     for (size_t i = 0; i < p->command_count; i++) {
@@ -121,7 +123,7 @@ void completion_fish(const struct program *p, struct buf *out)
         if (c == NULL)
             continue;
         put_condition(p, (int)i, out);
-        put_choice(c, out);
+        put_choice(p, c, out);
         buf_append_char(out, '\n');
     }
 }
