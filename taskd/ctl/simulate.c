@@ -361,6 +361,19 @@ static void publish_due(struct simulation *sim)
     list_splice(&sim->ring, &later);
 }
 
+/* Close what is open. */
+static void disconnect(struct simulation *sim)
+{
+    if (sim->taskd != NULL)
+        http_client_close(sim->taskd);
+    if (sim->feed != NULL)
+        redis_subscriber_close(sim->feed);
+    if (sim->redis != NULL)
+        redis_close(sim->redis);
+    if (sim->net != NULL)
+        net_close(sim->net);
+}
+
 static void stop(struct simulation *sim)
 {
     if (sim->is_stopping)
@@ -369,10 +382,7 @@ static void stop(struct simulation *sim)
     uv_close((uv_handle_t *)&sim->tick, NULL);
     uv_close((uv_handle_t *)&sim->signals[0], NULL);
     uv_close((uv_handle_t *)&sim->signals[1], NULL);
-    http_client_close(sim->taskd);
-    redis_subscriber_close(sim->feed);
-    redis_close(sim->redis);
-    net_close(sim->net);
+    disconnect(sim);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -500,30 +510,50 @@ static void start(struct simulation *sim)
     }
 }
 
+/* Everything that was begun ends, and its memory goes. */
+static int finish(struct simulation *sim)
+{
+    struct life *l, *next;
+
+    uv_run(&sim->loop, UV_RUN_DEFAULT);
+    HASH_ITER(hh, sim->lives, l, next)
+        life_free(l);
+    free(sim->authorization);
+    return uv_loop_close(&sim->loop) == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static bool set_up(struct simulation *sim, const struct args *a)
+{
+    struct buf why;
+    bool       is_fine;
+
+    buf_init(&why, 1024);
+    is_fine = read_options(sim, a, &why);
+    if (!is_fine)
+        usage(a, "%s", why.data);
+    buf_deinit(&why);
+    return is_fine && identify(sim) &&
+           connect_all(sim, setting(a, "redis", "REDIS_URL", "redis://127.0.0.1:6379"),
+                       setting(a, "taskd", "TASKD_URL", "http://127.0.0.1:3001"));
+}
+
 int command_simulate(const struct args *a)
 {
     struct simulation sim = { 0 };
-    struct life      *l, *next;
-    struct buf        why;
+    int               code;
 
     log_setup("simulate", LOG_LEVEL_WARN, LOG_FORMAT_KV);
     uv_loop_init(&sim.loop);
     list_init(&sim.ring);
-    buf_init(&why, 1024);
-    if (!read_options(&sim, a, &why))
-        return usage(a, "%s", why.data);
-    buf_deinit(&why);
-    if (!identify(&sim) ||
-        !connect_all(&sim, setting(a, "redis", "REDIS_URL", "redis://127.0.0.1:6379"),
-                     setting(a, "taskd", "TASKD_URL", "http://127.0.0.1:3001")))
+    if (!set_up(&sim, a)) {
+        disconnect(&sim);
+        (void)finish(&sim);
         return EXIT_USAGE;
+    }
     start(&sim);
-    uv_run(&sim.loop, UV_RUN_DEFAULT);
-    HASH_ITER(hh, sim.lives, l, next)
-        life_free(l);
-    free(sim.authorization);
+    code = finish(&sim);
     fprintf(stderr, "published=%llu repeated=%llu created=%llu\n",
             (unsigned long long)sim.published, (unsigned long long)sim.repeated,
             (unsigned long long)sim.created);
-    return uv_loop_close(&sim.loop) == 0 ? EXIT_OK : EXIT_FAILED;
+    return code;
 }

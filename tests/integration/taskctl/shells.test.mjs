@@ -52,10 +52,10 @@ const shells = {
       zpty -w shell 2>/dev/null
       zpty shell zsh -f
       () {
-        zpty -w shell "PATH=\${0:h}:$PATH PS1= ; unsetopt zle_bracketed_paste; stty cols 200; autoload -Uz compinit && compinit -D -u -d $2"
+        zpty -w shell "PATH=\${0:h}:$PATH PS1='PROMPT''> '; unsetopt zle_bracketed_paste; stty cols 200; autoload -Uz compinit && compinit -D -u -d $2"
         zpty -w shell "source <(taskctl completion zsh); bindkey '^I' list-choices; zstyle ':completion:*' list-prompt ''; LISTMAX=0"
         zpty -w shell "echo REA''DY"
-        zpty -r -m shell all '*READY*'
+        zpty -r -m shell all '*READY*PROMPT>*'
         zpty -n -w shell "$1"$'\\t\\x15'"echo DO''NE"$'\\n'
         zpty -r -m shell all '*DONE*'
         print -r -- "$all"
