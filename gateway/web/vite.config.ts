@@ -58,6 +58,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "page", environment: "jsdom", include: ["tests/page/**/*.test.{ts,tsx}"], setupFiles: ["tests/page/setup.ts"],
+          unstubGlobals: true,
         },
       },
     ],

@@ -2,6 +2,7 @@
 import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { Route, Routes, useLocation, useNavigate } from "react-router";
 import { Announcer } from "./components/Announcer";
+import { Broken } from "./components/Broken";
 import { NotFound } from "./components/NotFound";
 import { OfflineBanner } from "./components/OfflineBanner";
 import { TaskDashboard } from "./components/TaskDashboard";
@@ -17,10 +18,14 @@ import { Help, TaskDetail, Toasts } from "./parts";
 /** News of this person: outside of the page while it is hidden, as toasts on it. */
 function News(): ReactNode {
   const navigate = useNavigate();
-  const announced = useStore(useServices().notices.announced);
+  const { notices: feed } = useServices();
+  const { pathname } = useLocation();
+  const announced = useStore(feed.announced);
+  // Who looks at the questions need not be told that there are some.
+  const shown = announced.filter((n) => n.kind !== "needs_answer" || pathname !== `/tasks/${n.taskId}`);
   const open = useCallback((notice: Notice) => { void navigate(`/tasks/${notice.taskId}`); }, [navigate]);
   useBrowserNotifications(open);
-  return announced.length > 0 && <Suspense><Toasts /></Suspense>;
+  return shown.length > 0 && <Suspense><Toasts notices={shown} /></Suspense>;
 }
 
 /** To the form for a new task, wherever one is. */
@@ -46,6 +51,7 @@ export function App(): ReactNode {
   const beginTask = useBeginTask(newTask);
   const [isHelp, setHelp] = useState(false);
   const { isOffline } = useOfflineDetection();
+  const { pathname } = useLocation();
   useShortcuts({
     "n": beginTask,
     "/": () => search.current?.focus(),
@@ -57,13 +63,15 @@ export function App(): ReactNode {
       <TopBar search={search} onHelp={() => setHelp(true)} />
       <OfflineBanner />
       <div className="content" data-stale={isOffline || undefined}>
-        <Suspense>
-          <Routes>
-            <Route path="/" element={<TaskDashboard newTask={newTask} />} />
-            <Route path="/tasks/:taskId" element={<TaskDetail />} />
-            <Route path="*" element={<NotFound />} />
-          </Routes>
-        </Suspense>
+        <Broken place={pathname}>
+          <Suspense>
+            <Routes>
+              <Route path="/" element={<TaskDashboard newTask={newTask} />} />
+              <Route path="/tasks/:taskId" element={<TaskDetail />} />
+              <Route path="*" element={<NotFound />} />
+            </Routes>
+          </Suspense>
+        </Broken>
       </div>
       <News />
       {isHelp && <Suspense><Help isOpen onOpenChange={setHelp} /></Suspense>}

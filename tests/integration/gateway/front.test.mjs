@@ -4,8 +4,10 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
 import os from "node:os";
 import path from "node:path";
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { Stack, ask, build, freePort, sleep, until } from "../harness.mjs";
 
 const SECRETS = { JWT_SECRET: "j".repeat(32), CLUSTER_SECRET: "c".repeat(32) };
@@ -67,6 +69,50 @@ test("the page is served from memory, with its headers", async () => {
     for (const missing of ["/assets/none.js", "/.secret", "/..%2f..%2fetc/passwd", "/%2e%2e/x"])
       assert.equal((await fetch(stack.url + missing)).status, 404, missing);
     assert.equal((await fetch(`${stack.url}/`, { method: "POST" })).status, 405);
+  } finally {
+    await stack.stop();
+    await rm(web, { recursive: true });
+  }
+});
+
+test("the page goes out in the form that its reader takes", async () => {
+  const web = await mkdtemp(path.join(os.tmpdir(), "taskwire-web-"));
+  const text = `console.log("${"x".repeat(4000)}");`;
+  await mkdir(path.join(web, "assets"));
+  await writeFile(path.join(web, "index.html"), "<!doctype html><title>Taskwire</title>");
+  await writeFile(path.join(web, "assets/a-1.js"), text);
+  await writeFile(path.join(web, "assets/a-1.js.br"), brotliCompressSync(text));
+  await writeFile(path.join(web, "assets/a-1.js.gz"), gzipSync(text));
+  await writeFile(path.join(web, "assets/lone.gz"), "a form of nothing is a file");
+  const stack = await Stack.start({ gatewayEnv: { WEB_ROOT: web } });
+  const get = (accepted, more = {}) => new Promise((done, fail) => {
+    http.get(`${stack.url}/assets/a-1.js`, { headers: { ...(accepted && { "Accept-Encoding": accepted }), ...more } }, async (r) => {
+      const parts = [];
+      for await (const part of r) parts.push(part);
+      done({ status: r.statusCode, headers: r.headers, body: Buffer.concat(parts) });
+    }).on("error", fail);
+  });
+  try {
+    const forms = { "gzip, deflate, br, zstd": ["br", brotliDecompressSync], "gzip, br;q=0": ["gzip", gunzipSync], "*": ["br", brotliDecompressSync],
+      "identity": [undefined, (b) => b], "": [undefined, (b) => b] };
+    for (const [accepted, [coding, open]] of Object.entries(forms)) {
+      const got = await get(accepted);
+      assert.equal(got.headers["content-encoding"], coding, accepted);
+      assert.equal(open(got.body).toString(), text);
+      assert.equal(got.headers.vary, "Accept-Encoding");
+      assert.match(got.headers["content-type"], /javascript/);
+      const again = await get(accepted, { "If-None-Match": got.headers.etag });
+      assert.equal(again.status, 304);
+      assert.equal(again.body.length, 0);
+      assert.equal(again.headers["content-encoding"], undefined);
+    }
+    assert.notEqual((await get("br")).headers.etag, (await get("gzip")).headers.etag);
+    for (const form of ["/assets/a-1.js.br", "/assets/a-1.js.gz"]) assert.equal((await fetch(stack.url + form)).status, 404);
+    assert.equal((await fetch(`${stack.url}/assets/lone.gz`)).status, 200);
+    for (const program of ["/api/nothing", "/socket.io/", "/dev/login", "/assets/nothing.js"])
+      assert.doesNotMatch((await fetch(stack.url + program, { headers: { Accept: "text/html" } })).headers.get("content-type"), /html/, program);
+    for (const place of ["/tasks/65f0c0ffee65f0c0ffee65f0", "/admin"])
+      assert.match((await fetch(stack.url + place, { headers: { Accept: "text/html" } })).headers.get("content-type"), /html/, place);
   } finally {
     await stack.stop();
     await rm(web, { recursive: true });
@@ -156,6 +202,11 @@ test("the demo's sign-in gives tokens to local JSON requests alone", async () =>
       fetch(`${stack.url}/dev/login`, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
     const good = await (await login({ sub: "ann", name: "Ann", org: "acme" })).json();
     assert.equal((await stack.call("GET", "/api/me", { token: good.token })).body.name, "Ann");
+    const { people } = await (await fetch(`${stack.url}/dev/login`)).json();
+    assert.deepEqual(people.map((p) => [p.sub, p.org, p.roles.join()]), [["ann", "demo", ""], ["bob", "demo", ""], ["olga", "demo", "admin"], ["eve", "other", ""]]);
+    const tokens = await Promise.all(people.map(async (p) => (await (await login(p)).json()).token));
+    const roles = await Promise.all(tokens.map(async (token) => (await stack.call("GET", "/api/me", { token })).body.roles));
+    assert.deepEqual(roles, [[], [], ["admin"], []]);
     assert.equal((await login({ sub: "a/b" })).status, 422);
     assert.equal((await login("{")).status, 422);
     assert.equal((await login({ sub: "ann" }, { "Content-Type": "text/plain" })).status, 415);

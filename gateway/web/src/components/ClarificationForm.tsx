@@ -3,6 +3,7 @@
 import { CircleAlert, LoaderCircle } from "lucide-react";
 import { useEffect, useId, useState, type FormEvent, type ReactNode } from "react";
 import { useServices } from "../context/WebSocketContext";
+import { useNotifications } from "../hooks/useNotifications";
 import { useStore } from "../hooks/useStore";
 import { clockTime } from "../model/ages";
 import type { Letter } from "../model/letters";
@@ -35,6 +36,7 @@ function answersIn(letter: Letter | undefined, count: number): string[] {
 
 function Questions({ task, questions }: { task: Task; questions: readonly string[] }): ReactNode {
   const { outbox, person } = useServices();
+  const { unread, markRead } = useNotifications();
   const { letter, isWaiting } = useLetter(task.taskId);
   const [answers, setAnswers] = useState(() => answersIn(letter, questions.length));
   const [problem, setProblem] = useState<string | null>(letter?.refusal ?? null);
@@ -59,6 +61,7 @@ function Questions({ task, questions }: { task: Task; questions: readonly string
     }
     setProblem(null);
     await outbox.post({ kind: "clarify", taskId: task.taskId, title: task.title, body: { answers } });
+    markRead(unread.filter((n) => n.kind === "needs_answer" && n.taskId === task.taskId).map((n) => n.id));
   };
 
   return (

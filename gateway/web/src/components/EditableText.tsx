@@ -24,8 +24,8 @@ function Conflict({ name, theirs, onTake, onKeep }: { name: string; theirs: stri
     <div className="conflict" role="alert">
       <p>Somebody changed the {name} while you were editing it. It says now:</p>
       <blockquote>{theirs}</blockquote>
-      <button type="button" className="quiet small" onClick={onTake}>Take theirs</button>
-      <button type="button" className="quiet small" onClick={onKeep}>Keep mine</button>
+      <button type="button" className="small" onClick={onTake}>Take theirs</button>
+      <button type="button" className="small" onClick={onKeep}>Keep mine</button>
     </div>
   );
 }

@@ -6,14 +6,15 @@ import { safeUrl } from "../model/links";
 interface Props {
   url: string | undefined;
   className?: string;
-  label?: string;
   children: ReactNode;
 }
 
-export function ExternalLink({ url, className, label, children }: Props): ReactNode {
+export function ExternalLink({ url, className, children }: Props): ReactNode {
   const href = safeUrl(url);
   if (!href) return <span className={className}>{children}</span>;
   return (
-    <a className={className} href={href} target="_blank" rel="noopener noreferrer" aria-label={label}>{children}</a>
+    <a className={className} href={href} target="_blank" rel="noopener noreferrer">
+      {children}<span className="unseen"> (opens in a new tab)</span>
+    </a>
   );
 }

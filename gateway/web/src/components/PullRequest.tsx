@@ -17,19 +17,21 @@ interface Props {
 export function PullRequest({ number, url, state = "open" }: Props): ReactNode {
   const Icon = ICONS[state];
   return (
-    <ExternalLink url={url} className="pull" label={`Pull request ${number}, ${state}, opens in a new tab`}>
+    <ExternalLink url={url} className="pull">
+      <span className="unseen">Pull request</span>
       <span className="pull-state" data-pr={state}>
         <Icon aria-hidden size={14} />
         {state}
       </span>
-      {" "}#{number}
+      #{number}
     </ExternalLink>
   );
 }
 
 export function Issue({ number, url }: { number: number; url: string | undefined }): ReactNode {
   return (
-    <ExternalLink url={url} className="issue" label={`Issue ${number}, opens in a new tab`}>
+    <ExternalLink url={url} className="issue">
+      <span className="unseen">Issue</span>
       <CircleDot aria-hidden size={14} />#{number}
     </ExternalLink>
   );

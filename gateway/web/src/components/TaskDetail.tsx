@@ -1,10 +1,11 @@
 // TaskDetail.tsx - one task: where it is, what it says, all that happened, and what is asked.
 import { ArrowLeft, CircleX, Lock } from "lucide-react";
-import { useEffect, useLayoutEffect, type ReactNode } from "react";
+import { useEffect, useLayoutEffect, useRef, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { useServices } from "../context/WebSocketContext";
 import { useAnnounce } from "../hooks/useAnnounce";
 import { useLate } from "../hooks/useLate";
+import { useNotifications } from "../hooks/useNotifications";
 import { useSeen } from "../hooks/useSeen";
 import { useTaskSubscription } from "../hooks/useTaskSubscription";
 import { useWebSocket } from "../hooks/useWebSocket";
@@ -25,6 +26,17 @@ function useStatusAnnounced(task: Task | undefined): void {
   const announce = useAnnounce();
   const status = task?.status;
   useEffect(() => { if (status) announce(`Status: ${STATUS_TEXTS[status]}`); }, [announce, status]);
+}
+
+/** Who opens a task has heard what was to be told of it. */
+function useNoticesRead(taskId: string): void {
+  const { unread, markRead } = useNotifications();
+  const opened = useRef<string | null>(null);
+  useEffect(() => {
+    if (opened.current === taskId) return;
+    opened.current = taskId;
+    markRead(unread.filter((n) => n.taskId === taskId).map((n) => n.id));
+  }, [taskId, unread, markRead]);
 }
 
 function Heading({ task, me }: { task: Task; me: string }): ReactNode {
@@ -70,7 +82,8 @@ export function TaskDetail(): ReactNode {
   const { task, presence, gone, problem, older } = useTaskSubscription(taskId);
   const away = useSeen(taskId, task, isStale(connection));
   useStatusAnnounced(task);
-  useLayoutEffect(() => window.scrollTo(0, 0), [taskId]);
+  useNoticesRead(taskId);
+  useLayoutEffect(() => { window.scrollTo(0, 0); }, [taskId]);
   useEffect(() => { if (task) document.title = `${task.title} · Taskwire`; }, [task?.title]);
 
   if (gone === "evicted") return <NotFound title="This task is private now" text="Its creator keeps it to themselves." />;

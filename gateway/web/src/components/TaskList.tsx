@@ -51,7 +51,7 @@ export function TaskList({ label, ids, rows, arrivals, me, selected, handle, onE
   const estimateSize = useCallback(() => height, [height]);
   const getItemKey = useCallback((index: number) => ids[index] ?? index, [ids]);
   const virtualizer = useWindowVirtualizer({ count: ids.length, estimateSize, getItemKey, overscan: 6, scrollMargin: top });
-  useLayoutEffect(() => virtualizer.measure(), [virtualizer, height]);
+  useLayoutEffect(() => { virtualizer.measure(); }, [virtualizer, height]);
   useImperativeHandle(handle, () => ({
     show: (index) => virtualizer.scrollToIndex(index, { align: "auto" }),
   }), [virtualizer]);

@@ -5,7 +5,6 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { useServices } from "../context/WebSocketContext";
 import { noticeTitle } from "../hooks/useNotifications";
-import { useStore } from "../hooks/useStore";
 import { safeUrl } from "../model/links";
 import type { Notice } from "../model/wire";
 import { NoticeIcon } from "./NoticeIcon";
@@ -30,12 +29,10 @@ function NoticeToast({ notice }: { notice: Notice }): ReactNode {
   );
 }
 
-export function Toasts(): ReactNode {
-  const { notices: feed } = useServices();
-  const announced = useStore(feed.announced);
+export function Toasts({ notices }: { notices: readonly Notice[] }): ReactNode {
   return (
     <Toast.Provider label="Notification" swipeDirection="right">
-      {announced.map((notice) => <NoticeToast key={notice.id} notice={notice} />)}
+      {notices.map((notice) => <NoticeToast key={notice.id} notice={notice} />)}
       <Toast.Viewport className="toasts" />
     </Toast.Provider>
   );

@@ -51,8 +51,9 @@ function PersonMenu({ onHelp }: { onHelp: () => void }): ReactNode {
   return (
     <>
       <button ref={popover.button} type="button" className="quiet person" aria-haspopup="dialog" aria-expanded={popover.isOpen}
-        aria-label={`Signed in as ${person.name}`} onClick={popover.toggle}>
-        <Avatar userId={person.sub} name={person.name} /><span className="person-name">{person.name}</span>
+        onClick={popover.toggle}>
+        <Avatar userId={person.sub} name={person.name} /><span className="unseen">Signed in as</span>
+        <span className="person-name">{person.name}</span>
       </button>
       {popover.wasOpened && <Suspense><PersonPanel popover={popover} onHelp={onHelp} /></Suspense>}
     </>

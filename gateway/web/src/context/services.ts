@@ -5,6 +5,7 @@ import { Api } from "../api/client";
 import { BoardFeed } from "../live/BoardFeed";
 import { LiveClient } from "../live/LiveClient";
 import { NoticeFeed } from "../live/NoticeFeed";
+import { TaskFeed } from "../live/TaskFeed";
 import type { Features, Person } from "../model/wire";
 import type { Session } from "../session/Session";
 import { keep } from "../store/cache";
@@ -50,7 +51,7 @@ export class Services {
       end();
       return;
     }
-    this.enders.push(end, this.notices.attach());
+    this.enders.push(end, this.board.attach(), this.notices.attach(), new TaskFeed(this.live, this.client).attach());
     this.enders.push(this.live.connection.subscribe(() => {
       if (this.live.connection.get().phase === "live") this.outbox.retry();
     }));

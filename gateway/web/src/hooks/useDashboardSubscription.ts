@@ -33,7 +33,7 @@ export function useDashboardSubscription(filters: Filters): DashboardView {
   const hasData = board.base !== null;
   const fallback = useFallback(DASHBOARD, hasData);
 
-  useEffect(() => feed.attach(), [feed]);
+  useEffect(() => feed.follow(), [feed]);
   useEffect(() => { void feed.want(filters); }, [feed, filters, hasData]);
   usePolling(fallback.isOn, fallback.everyMs, () => feed.poll());
 

@@ -1,52 +1,16 @@
 // useTaskSubscription.ts - one task, kept true by its room: the snapshot, then every event; who
 // else looks at it; and whether it may be seen at all.
-import { useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { fetchOlderEvents, fetchTask } from "../api/calls";
 import { Refusal } from "../api/client";
 import { useServices } from "../context/WebSocketContext";
-import type { LiveClient } from "../live/LiveClient";
-import { newerTask, takeTaskEvent, TASK_EVENTS, withEarlier, withOlderEvents, type Down, type TaskEventName } from "../model/task";
-import type { ServerToClientEvents, Task, TaskPresencePayload } from "../model/wire";
+import { newerTask, withOlderEvents } from "../model/task";
+import type { Task, TaskPresencePayload } from "../model/wire";
 import { keys } from "../store/keys";
 import { useFallback } from "./useFallback";
 import { usePolling } from "./usePolling";
 import { useStore } from "./useStore";
-
-type Listener = ServerToClientEvents[TaskEventName];
-
-function listenTo<K extends TaskEventName>(name: K, taskId: string, client: QueryClient): Listener {
-  return ((payload: Down[K]) => {
-    if (payload.taskId !== taskId) return;
-    client.setQueryData<Task>(keys.task(taskId), (task) => (task ? takeTaskEvent(task, name, payload) : task));
-  }) as Listener;
-}
-
-/** Keeps the query cache's task true until the function given back is called. */
-function follow(live: LiveClient, client: QueryClient, taskId: string, onEvicted: () => void): () => void {
-  const { socket, rooms } = live;
-  const listeners = TASK_EVENTS.map((name) => [name, listenTo(name, taskId, client)] as const);
-  const onState = (task: Task): void => {
-    if (task.taskId === taskId) client.setQueryData<Task>(keys.task(taskId), (known) => withEarlier(task, known));
-  };
-  const onPresence = (presence: TaskPresencePayload): void => {
-    if (presence.taskId === taskId) client.setQueryData(keys.presence(taskId), presence);
-  };
-  const onGone = (gone: { taskId: string }): void => { if (gone.taskId === taskId) onEvicted(); };
-  for (const [name, listener] of listeners) socket.on(name, listener as never);
-  socket.on("task:state", onState);
-  socket.on("task:presence", onPresence);
-  socket.on("task:evicted", onGone);
-  const leave = rooms.enter(taskId);
-  return () => {
-    for (const [name, listener] of listeners) socket.off(name, listener as never);
-    socket.off("task:state", onState);
-    socket.off("task:presence", onPresence);
-    socket.off("task:evicted", onGone);
-    leave();
-    client.removeQueries({ queryKey: keys.presence(taskId) });
-  };
-}
 
 export interface TaskView {
   task: Task | undefined;
@@ -72,10 +36,14 @@ export function useTaskSubscription(taskId: string): TaskView {
   useEffect(() => {
     setMissing(null);
     setProblem(null);
-    return follow(live, client, taskId, () => {
-      client.removeQueries({ queryKey: keys.task(taskId) });
-      setMissing("evicted");
-    });
+    const onEvicted = (evicted: { taskId: string }): void => { if (evicted.taskId === taskId) setMissing("evicted"); };
+    live.socket.on("task:evicted", onEvicted);
+    const leave = live.rooms.enter(taskId);
+    return () => {
+      live.socket.off("task:evicted", onEvicted);
+      leave();
+      client.removeQueries({ queryKey: keys.presence(taskId) });
+    };
   }, [live, client, taskId]);
 
   usePolling(fallback.isOn, fallback.everyMs, async () => {

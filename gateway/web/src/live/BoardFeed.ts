@@ -35,21 +35,38 @@ export class BoardFeed {
   private readonly batcher = new Batcher<Change>((changes) => this.take(changes));
   private filters: Filters | null = null;
   private searchTimer: ReturnType<typeof setTimeout> | null = null;
-  private detachers: (() => void)[] = [];
-  private users = 0;
 
   constructor(private readonly live: LiveClient, private readonly api: Api, private readonly client: QueryClient,
               private readonly me: string) {}
 
-  /** Follow the dashboard until the function given back is called. */
+  /** Hear what the dashboard's room says, as long as the person is here: the room is left a
+   *  moment after its page, and what it says until then belongs to what the next page finds. */
   attach(): () => void {
-    if (this.users++ === 0) this.listen();
-    return () => {
-      if (--this.users > 0) return;
-      this.detachers.forEach((detach) => detach());
-      this.detachers = [];
+    const { socket } = this.live;
+    const onState = (state: Page): void => {
       this.batcher.flush();
+      this.snapshot(state);
     };
+    const onRow = (row: Row): void => this.batcher.add({ kind: "row", row });
+    const onRemoved = (removed: { taskId: string; seq: number }): void => this.batcher.add({ kind: "removed", removed });
+    const onCounts = (counts: Extract<Change, { kind: "counts" }>["counts"]): void => this.batcher.add({ kind: "counts", counts });
+    socket.on("dashboard:state", onState);
+    socket.on("dashboard:task_list_updated", onRow);
+    socket.on("dashboard:task_removed", onRemoved);
+    socket.on("dashboard:task_count_changed", onCounts);
+    return () => {
+      socket.off("dashboard:state", onState);
+      socket.off("dashboard:task_list_updated", onRow);
+      socket.off("dashboard:task_removed", onRemoved);
+      socket.off("dashboard:task_count_changed", onCounts);
+      this.batcher.drop();
+      if (this.searchTimer !== null) clearTimeout(this.searchTimer);
+    };
+  }
+
+  /** Be in the dashboard's room until the function given back is called. */
+  follow(): () => void {
+    return this.live.rooms.enter(DASHBOARD);
   }
 
   /** The lists that these filters need, asked for where they are not known. */
@@ -78,30 +95,6 @@ export class BoardFeed {
 
   private change(change: (board: Board) => Board): void {
     this.client.setQueryData<Board>(keys.board, (known) => change(known ?? EMPTY_BOARD));
-  }
-
-  private listen(): void {
-    const { socket, rooms } = this.live;
-    const onState = (state: Page): void => {
-      this.batcher.flush();
-      this.snapshot(state);
-    };
-    const onRow = (row: Row): void => this.batcher.add({ kind: "row", row });
-    const onRemoved = (removed: { taskId: string; seq: number }): void => this.batcher.add({ kind: "removed", removed });
-    const onCounts = (counts: Extract<Change, { kind: "counts" }>["counts"]): void => this.batcher.add({ kind: "counts", counts });
-    socket.on("dashboard:state", onState);
-    socket.on("dashboard:task_list_updated", onRow);
-    socket.on("dashboard:task_removed", onRemoved);
-    socket.on("dashboard:task_count_changed", onCounts);
-    this.detachers = [
-      () => {
-        socket.off("dashboard:state", onState);
-        socket.off("dashboard:task_list_updated", onRow);
-        socket.off("dashboard:task_removed", onRemoved);
-        socket.off("dashboard:task_count_changed", onCounts);
-      },
-      rooms.enter(DASHBOARD),
-    ];
   }
 
   private snapshot(page: Page): void {

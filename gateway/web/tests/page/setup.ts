@@ -19,3 +19,4 @@ window.matchMedia ??= (query: string): MediaQueryList => {
   }) as MediaQueryList;
 };
 window.scrollTo = () => undefined;
+Element.prototype.scrollTo = () => undefined;
