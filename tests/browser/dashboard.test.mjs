@@ -86,7 +86,7 @@ test("S2 a pull request: draft, open, closed, open again, merged, with its links
   const [ann, bob] = await two(t);
   const id = await make(stack, "A pull request lives");
   await move(stack, id, ["dispatched"], 100);
-  const pull = (p, state, section) => p.row("A pull request lives", section).getByRole("link", { name: `Pull request 101, ${state}, opens in a new tab` });
+  const pull = (p, state, section) => p.row("A pull request lives", section).getByRole("link", { name: `Pull request ${state} #101 (opens in a new tab)` });
   const see = async (state, section) => {
     const begun = Date.now();
     await Promise.all([ann, bob].map((p) => pull(p, state, section).waitFor()));
