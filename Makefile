@@ -104,6 +104,10 @@ build/web/.done: $(WEB_FILES) build/web/proto/events.ts
 		cd gateway/web && node_modules/.bin/tsc --noEmit && node_modules/.bin/vite build --logLevel warn'
 	$(Q)touch $@
 
+embed: build/web/.done                  ## the page's hooks for other React applications: build/web/embed
+	$(Q)rm -rf build/web/embed && cd gateway/web && node_modules/.bin/tsc -p tsconfig.embed.json && \
+		node_modules/.bin/vite build -c embed.config.ts --logLevel warn
+
 # Every variant prints the same types: only what is new is new.
 build/web/proto/events.ts: $(B)/proto-out/.done
 	$(Q)mkdir -p $(@D) && { cmp -s $(<D)/events.ts $@ || cp $(<D)/events.ts $@; }
@@ -240,4 +244,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web man unit replays faults sim mutants chaos rolling fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web embed man unit replays faults sim mutants chaos rolling fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out

@@ -7,4 +7,5 @@ export { useOfflineDetection, type Offline } from "./hooks/useOfflineDetection";
 export { useTaskSubscription, type TaskView } from "./hooks/useTaskSubscription";
 export { useWebSocket, type WebSocketView } from "./hooks/useWebSocket";
 export { NO_FILTERS, type Filters } from "./model/filters";
+export { STATUS_TEXTS, type Notice, type Row, type Status, type Task } from "./model/wire";
 export type { TokenSource } from "./session/tokens";

@@ -12,8 +12,8 @@ export interface TaskwireProps {
   tokens?: TokenSource;
   /** The gateway's origin; none: the page's own. */
   url?: string;
-  /** Shown while nobody is signed in. */
-  signedOut: ReactNode;
+  /** Shown while nobody is signed in; none: nothing. */
+  signedOut?: ReactNode;
   children: ReactNode;
 }
 
@@ -47,7 +47,7 @@ function Gate({ db, url, signedOut, children }: { db: Database; url: string; sig
   return <WebSocketProvider person={state.person} db={db} url={url}>{children}</WebSocketProvider>;
 }
 
-export function TaskwireProvider({ tokens, url = "", signedOut, children }: TaskwireProps): ReactNode {
+export function TaskwireProvider({ tokens, url = "", signedOut = null, children }: TaskwireProps): ReactNode {
   const [ground, setGround] = useState<Ground | null>(null);
   useEffect(() => {
     let isCurrent = true;
