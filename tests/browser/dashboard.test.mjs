@@ -138,6 +138,9 @@ test("S5 other people's new tasks appear by themselves, highlighted, with who cr
   assert.equal(await row.getAttribute("data-new"), "true");
   const animations = await row.evaluate((e) => e.getAnimations().map((a) => a.animationName));
   t.diagnostic(`its animations: ${animations.join(", ")}`);
+  await bob.row("Bob wants a bell").getByRole("link").click();   // out of the form, in one click
+  await bob.page.getByRole("heading", { name: "Bob wants a bell" }).waitFor();
+  await bob.page.goBack();
   await make(stack, "Only Bob's own", { sub: "bob", isPrivate: true });
   await bob.row("Only Bob's own").waitFor();
   await make(stack, "After Bob's own", { sub: "bob" });

@@ -2,6 +2,7 @@
 // the form is free again at once, with a network or without.
 import { useId, useRef, useState, type FormEvent, type KeyboardEvent, type ReactNode, type RefObject } from "react";
 import { useServices } from "../context/WebSocketContext";
+import { useFocusWithin } from "../hooks/useFocusWithin";
 import { useStore } from "../hooks/useStore";
 import { titleOf, type Letter } from "../model/letters";
 
@@ -42,7 +43,8 @@ export function TaskForm({ field }: { field: RefObject<HTMLTextAreaElement | nul
   const [problem, setProblem] = useState<string | null>(null);
   const form = useRef<HTMLFormElement>(null);
   const ids = { description: useId(), repo: useId(), problem: useId() };
-  const isOpen = draft.description !== "" || draft.repo !== "";
+  const isIn = useFocusWithin(form);
+  const isOpen = isIn || draft.description !== "" || draft.repo !== "";
   const refused = letters.filter((l) => l.content.kind === "create" && l.refusal !== null);
 
   const change = (some: Partial<Draft>): void => {
