@@ -121,7 +121,7 @@ test("S2 a pull request: draft, open, closed, open again, merged, with its links
   assert.equal(await ann.row("A pull request lives").count(), 0, "a merged task leaves the active list");
   await bob.row("A pull request lives", "Completed").getByRole("link", { name: "A pull request lives" }).click();
   await bob.page.getByRole("complementary", { name: "Facts" }).getByText(SHA.slice(0, 10)).waitFor();
-  await bob.page.getByRole("complementary", { name: "Facts" }).getByRole("link", { name: /^Pull request 101, merged/ }).waitFor();
+  await bob.page.getByRole("complementary", { name: "Facts" }).getByRole("link", { name: /^Pull request merged #101/ }).waitFor();
 });
 
 test("S5 other people's new tasks appear by themselves, highlighted, with who created them", async (t) => {

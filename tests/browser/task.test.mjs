@@ -63,7 +63,7 @@ test("S3 questions are answered in place, while the button is disabled, and the 
   await move(stack, id, ["dispatched"]);
   for (const p of [ann, bob]) {
     await p.badge(p.page.getByRole("main"), "Dispatched").first().waitFor();
-    const issue = p.page.getByRole("complementary", { name: "Facts" }).getByRole("link", { name: "Issue 42, opens in a new tab" });
+    const issue = p.page.getByRole("complementary", { name: "Facts" }).getByRole("link", { name: "Issue #42 (opens in a new tab)" });
     assert.equal(await issue.getAttribute("href"), "https://github.com/acme/shop/issues/42");
     assert.equal(await p.page.getByText("Re-analyzing…").count(), 0);
   }
@@ -109,7 +109,7 @@ test("S4 every event appears at once with its type, time and payload, the newest
   assert.match(await time.getAttribute("title"), /2\d{3} at \d{2}:\d{2}:\d{2}/);
   await comes("it ages", () => time.innerText(), (text) => /^[2-9]\d* seconds ago/.test(text));
   const facts = ann.page.getByRole("complementary", { name: "Facts" });
-  await facts.getByRole("link", { name: /^Pull request 43, merged/ }).waitFor();
+  await facts.getByRole("link", { name: /^Pull request merged #43/ }).waitFor();
   await facts.getByText(SHA.slice(0, 10)).waitFor();
 });
 

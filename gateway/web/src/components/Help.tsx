@@ -1,7 +1,7 @@
 // Help.tsx - the keys.
 import * as Dialog from "@radix-ui/react-dialog";
 import { X } from "lucide-react";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["n", "New task"], ["/", "Search"], ["j", "Next row"], ["k", "Row before"], ["Enter", "Open the row"],
@@ -9,11 +9,15 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 export function Help({ isOpen, onOpenChange }: { isOpen: boolean; onOpenChange: (isOpen: boolean) => void }): ReactNode {
+  const [before] = useState(() => document.activeElement);
   return (
     <Dialog.Root open={isOpen} onOpenChange={onOpenChange}>
       <Dialog.Portal>
         <div className="veil" />
-        <Dialog.Content className="dialog" aria-describedby={undefined}>
+        <Dialog.Content className="dialog" aria-describedby={undefined} onCloseAutoFocus={(event) => {
+          event.preventDefault(); // it was opened by a key: no button of its own to go back to
+          if (before instanceof HTMLElement) before.focus();
+        }}>
           <Dialog.Title>Keyboard</Dialog.Title>
           <dl className="keys">
             {KEYS.map(([key, text]) => (
