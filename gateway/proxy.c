@@ -61,6 +61,9 @@ static bool segment_is_plain(struct slice s)
     return true;
 }
 
+/* With what is below it: the page's operators send letters in again. */
+#define DEAD_LETTERS "/api/admin/dead-letters"
+
 bool proxy_may_pass(struct slice path)
 {
     struct slice rest, first;
@@ -73,7 +76,7 @@ bool proxy_may_pass(struct slice path)
     if (slice_is(first, "health") || slice_is(first, "config") || slice_is(first, "internal"))
         return false;
     if (slice_is(first, "admin") && !slice_is(path, "/api/admin/status") &&
-        !slice_is(path, "/api/admin/dead-letters"))
+        !slice_is(path, DEAD_LETTERS) && !slice_starts(path, DEAD_LETTERS "/"))
         return false;
     while (rest.data != NULL) {
         if (!segment_is_plain(slice_cut(&rest, '/')))

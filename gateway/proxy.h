@@ -1,7 +1,8 @@
 /* proxy.h -- REST calls, passed on to taskd as they are (SPEC R).
  *
  * `Authorization` goes with them unchanged: taskd checks it itself (DESIGN 16). Never passed
- * on: /internal, and of /api/admin all but `status` and `dead-letters`. On the loop's thread. */
+ * on: /internal, and of /api/admin all but `status`, and `dead-letters` with what is below it. On
+ * the loop's thread. */
 #ifndef TASKWIRE_GATEWAY_PROXY_H
 #define TASKWIRE_GATEWAY_PROXY_H
 

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "proto/keys.h"
 #include "taskd/api_call.h"
+#include "taskd/backlog.h"
 
 #ifndef TASKWIRE_VERSION
 #define TASKWIRE_VERSION "unknown"
@@ -71,14 +72,25 @@ void on_health_ready(struct call *c)
 
 /* --- status --- */
 
-/* Lengths of the two streams come one after the other on the same link. */
+/* The figures of the two streams come one after the other on the same link. */
+static void on_oldest(int err, const struct redis_reply *reply, void *arg)
+{
+    struct call *c = arg;
+
+    if (err == 0)
+        json_put_int(json_object_get(c->answer, "ingest"), "lagMs", backlog_lag_ms(reply));
+    call_answer(c, 200);
+}
+
 static void on_dead_length(int err, const struct redis_reply *reply, void *arg)
 {
     struct call *c = arg;
 
     if (err == 0)
         json_put_int(json_object_get(c->answer, "ingest"), "deadLetters", redis_reply_int(reply));
-    call_answer(c, 200);
+    if (redis_call(c->parts->redis, on_oldest, c, "XRANGE", KEY_INGEST, "-", "+", "COUNT", "1",
+                   NULL) != 0)
+        call_answer(c, 200);
 }
 
 static void on_stream_length(int err, const struct redis_reply *reply, void *arg)

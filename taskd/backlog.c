@@ -59,15 +59,21 @@ static int64_t time_of(struct slice id)
     return ms;
 }
 
+int64_t backlog_lag_ms(const struct redis_reply *oldest)
+{
+    int64_t at = time_of(redis_reply_text(redis_reply_at(redis_reply_at(oldest, 0), 0)));
+    int64_t now = clock_wall_ms();
+
+    return at == 0 || at > now ? 0 : now - at;
+}
+
 static void on_oldest(int err, const struct redis_reply *reply, void *arg)
 {
     struct backlog *b = arg;
-    int64_t         at = time_of(redis_reply_text(redis_reply_at(redis_reply_at(reply, 0), 0)));
-    int64_t         now = clock_wall_ms();
 
     b->asked--;
     if (err == 0)
-        metric_set(b->lag, at == 0 || at > now ? 0 : (double)(now - at) / 1000);
+        metric_set(b->lag, (double)backlog_lag_ms(reply) / 1000);
     end_if_idle(b);
 }
 

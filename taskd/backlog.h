@@ -11,4 +11,8 @@ struct backlog;
 struct backlog *backlog_new(uv_loop_t *loop, struct redis *redis, struct metrics *m);
 void            backlog_close(struct backlog *b);  /* the memory goes later */
 
+/* How far the ingest is behind, in milliseconds: `oldest` answers XRANGE of the stream's first
+ * entry. 0 where there is none. */
+int64_t backlog_lag_ms(const struct redis_reply *oldest);
+
 #endif

@@ -13,7 +13,7 @@ import { useOfflineDetection } from "./hooks/useOfflineDetection";
 import { useShortcuts } from "./hooks/useShortcuts";
 import { useStore } from "./hooks/useStore";
 import type { Notice } from "./model/wire";
-import { Help, TaskDetail, Toasts } from "./parts";
+import { AdminPage, Help, TaskDetail, Toasts } from "./parts";
 
 /** News of this person: outside of the page while it is hidden, as toasts on it. */
 function News(): ReactNode {
@@ -68,6 +68,7 @@ export function App(): ReactNode {
             <Routes>
               <Route path="/" element={<TaskDashboard newTask={newTask} />} />
               <Route path="/tasks/:taskId" element={<TaskDetail />} />
+              <Route path="/admin" element={<AdminPage />} />
               <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>

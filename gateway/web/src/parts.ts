@@ -14,6 +14,8 @@ export const TaskDetail = lazy(async () => ({ default: (await load.task()).TaskD
 export const NotificationList = lazy(async () => ({ default: (await load.notices()).NotificationList }));
 export const PersonPanel = lazy(async () => ({ default: (await load.person()).PersonPanel }));
 export const Toasts = lazy(async () => ({ default: (await load.toasts()).Toasts }));
+/** Of operators alone: loaded when it is asked for. */
+export const AdminPage = lazy(async () => ({ default: (await import("./admin/AdminPage")).AdminPage }));
 export const Help = lazy(async () => ({ default: (await load.help()).Help }));
 
 const TASK_MS = 1000;

@@ -13,6 +13,7 @@ static void rest_passes(void **state)
         "/api/tasks", "/api/tasks/65f0c0ffee65f0c0ffee6501",
         "/api/tasks/65f0c0ffee65f0c0ffee6501/clarify", "/api/notifications/read", "/api/me",
         "/api/webhooks/github", "/api/admin/status", "/api/admin/dead-letters",
+        "/api/admin/dead-letters/1732155360000-0/retry",
     };
 
     (void)state;
@@ -28,6 +29,7 @@ static void nothing_else_does_however_it_is_spelled(void **state)
         "/api/%69nternal/x", "/api/tasks/%2e%2e/x", "/api/tasks%2fx", "/api/tasks\\..\\x",
         "/api/health", "/api/health/ready", "/api/config", "/api/admin", "/api/admin/flags",
         "/api/admin/revocations", "/api/admin/status/x", "/api/admin/%73tatus", "/API/tasks",
+        "/api/admin/dead-letters/../flags", "/api/admin/dead-letters-x", "/api/admin/replicas",
         "/api/tasks;x", "/api/ta sks",
     };
 
