@@ -227,6 +227,10 @@ rolling: deps                           ## upgrade from the commit OLD under 2,0
 asan: deps                              ## the unit and integration suites under ASan and UBSan
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined SUITES="$(or $(SUITES),unit fuzz sim integration)" test
 
+screenshots: deps                       ## pictures of the page under build/screenshots
+	$(Q)$(SUB) all
+	$(Q)TASKWIRE_BUILD=$(CURDIR)/$(B) node tests/browser/screenshots.mjs
+
 deps:                                   ## install what is missing (Debian packages, npm modules)
 	$(Q)deploy/deps.sh
 
