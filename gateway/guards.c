@@ -222,7 +222,7 @@ static void recheck_work(struct guards *gs)
 {
     struct guarded *g;
 
-    for (int i = 0; i < GUARDS_SLICE && (g = recheck_next(gs)) != NULL; i++) {
+    for (int i = 0; i < GUARDS_LOOKS && (g = recheck_next(gs)) != NULL; i++) {
         if (g->calls->recheck == NULL || g->is_unfit || g->calls->recheck(g, g->calls->arg))
             continue;
         g->is_unfit = true;
@@ -312,4 +312,9 @@ void guards_turn(struct guards *gs, int64_t now_s)
     revoked_work(gs);
     recheck_work(gs);
     due_work(gs, now_s);
+}
+
+bool guards_are_busy(const struct guards *gs)
+{
+    return !list_is_empty(&gs->due) || gs->rechecked < GUARDS_BUCKETS || gs->revoked_count > 0;
 }

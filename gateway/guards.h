@@ -6,7 +6,8 @@
  * were revoked are looked for together, in one walk per turn.
  *
  * Many may be hit in one moment (all tokens of one minute end together): they are ended
- * GUARDS_SLICE per turn. Pure but for memory; wall time is an argument. On the loop's thread. */
+ * GUARDS_SLICE per turn, some 2 ms of work, and while guards_are_busy turns should come soon.
+ * Pure but for memory; wall time is an argument. On the loop's thread. */
 #ifndef TASKWIRE_GATEWAY_GUARDS_H
 #define TASKWIRE_GATEWAY_GUARDS_H
 
@@ -20,7 +21,8 @@
 #include "gateway/expiry.h"
 
 #define GUARDS_WARN_S  60                      /* `expiring` comes so long before the end (SPEC E) */
-#define GUARDS_SLICE   500                     /* are ended, warned, or rechecked in one turn */
+#define GUARDS_SLICE   50                      /* are ended or warned in one turn */
+#define GUARDS_LOOKS   200                     /* are rechecked */
 #define GUARDS_BUCKETS 4096
 
 struct guards;
@@ -101,10 +103,11 @@ void guard_renew(struct guarded *g, const struct claims *claims, struct slice to
  * token's from the next turn on. */
 void guards_revoke(struct guards *gs, const struct revocation *r, int64_t now_s);
 
-/* Everything shall be looked at again by its `recheck`, a slice per turn. */
+/* Everything shall be looked at again by its `recheck`, GUARDS_LOOKS per turn. */
 void guards_recheck(struct guards *gs);
 
-/* Ten times a second or so. */
+/* Ten times a second or so; more often while some are left to be ended or looked at. */
 void guards_turn(struct guards *gs, int64_t now_s);
+bool guards_are_busy(const struct guards *gs);
 
 #endif

@@ -15,6 +15,8 @@
 #include "common/log.h"
 #include "gateway/app.h"
 
+#define MORE_MS 8
+
 static const struct {
     const char     *label;
     enum error_code code;
@@ -92,6 +94,31 @@ void standing_begin(struct app *a, struct peer *p, const struct claims *claims,
                     struct slice token)
 {
     guard_add(&p->guard, &a->standing.calls, claims, token);
+}
+
+/* --- time --- */
+
+static void on_more(uv_timer_t *timer);
+
+/* The loop has others to serve: what is left waits a few milliseconds. */
+static void turn(struct app *a)
+{
+    struct standing *s = &a->standing;
+
+    guards_turn(&s->guards, now_s());
+    if (guards_are_busy(&s->guards) && !uv_is_closing((uv_handle_t *)&s->more))
+        uv_timer_start(&s->more, on_more, MORE_MS, 0);
+}
+
+static void on_more(uv_timer_t *timer)
+{
+    turn(timer->data);
+}
+
+void standing_tick(struct app *a)
+{
+    if (!uv_is_active((uv_handle_t *)&a->standing.more))
+        turn(a);
 }
 
 void standing_revoke(struct app *a, const struct revocation *r)
@@ -180,18 +207,14 @@ void standing_check(struct app *a, struct peer *p)
 void standing_recheck(struct app *a)
 {
     guards_recheck(&a->standing.guards);
-    guards_turn(&a->standing.guards, now_s());
+    standing_tick(a);
 }
 
 /* --- life --- */
 
-void standing_tick(struct app *a)
-{
-    guards_turn(&a->standing.guards, now_s());
-}
-
 void standing_deinit(struct app *a)
 {
+    uv_close((uv_handle_t *)&a->standing.more, NULL);
     guards_deinit(&a->standing.guards);
 }
 
@@ -200,6 +223,8 @@ void standing_init(struct app *a)
     struct standing *s = &a->standing;
 
     guards_init(&s->guards, now_s());
+    uv_timer_init(net_loop(a->net), &s->more);
+    s->more.data = a;
     s->calls = (struct guard_calls){ &s->guards, sub_of, on_expiring, on_recheck, on_over, a };
     for (int i = 0; i < STANDING_END_COUNT; i++)
         s->ended[i] = metrics_counter(a->options.metrics, "taskwire_sockets_ended_total",

@@ -29,6 +29,7 @@ enum standing_end {
 struct standing {
     struct guards      guards;
     struct guard_calls calls;                  /* of sockets */
+    uv_timer_t         more;                   /* while some are left to be ended */
     struct metric     *ended[STANDING_END_COUNT];
 };
 
