@@ -123,7 +123,7 @@ void standing_tick(struct app *a)
 
 void standing_revoke(struct app *a, const struct revocation *r)
 {
-    log_info("revoked", LOG_TEXT("revocation", r->id));
+    log_debug("revoked", LOG_TEXT("revocation", r->id));
     guards_revoke(&a->standing.guards, r, now_s());
 }
 
