@@ -1,9 +1,10 @@
 // NotFound.tsx - what is not there, or not for this person, and the way back.
-import { useEffect, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link } from "react-router";
+import { usePageTitle } from "../hooks/usePageTitle";
 
 export function NotFound({ title = "There is nothing here", text = "The address leads nowhere." }: { title?: string; text?: string }): ReactNode {
-  useEffect(() => { document.title = `${title} · Taskwire`; }, [title]);
+  usePageTitle(title);
   return (
     <main className="page" id="main">
       <div className="empty">

@@ -2,17 +2,17 @@
 import { Bell } from "lucide-react";
 import { Suspense, useEffect, type ReactNode } from "react";
 import { useNotifications } from "../hooks/useNotifications";
+import { pageTitle } from "../hooks/usePageTitle";
 import { usePopover } from "../hooks/usePopover";
+import { useStore } from "../hooks/useStore";
 import { NotificationList } from "../parts";
 
 export function NotificationBell(): ReactNode {
   const { unread } = useNotifications();
   const popover = usePopover();
   const count = unread.length;
-  useEffect(() => {
-    const base = document.title.replace(/^\(\d+\) /, "");
-    document.title = count > 0 ? `(${count}) ${base}` : base;
-  });
+  const title = useStore(pageTitle);
+  useEffect(() => { document.title = count > 0 ? `(${count}) ${title}` : title; }, [count, title]);
   return (
     <>
       <button ref={popover.button} type="button" className="quiet icon-only bell" aria-haspopup="dialog" aria-expanded={popover.isOpen}

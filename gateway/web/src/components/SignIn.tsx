@@ -15,7 +15,7 @@ export function SignIn({ isHosted }: { isHosted: boolean }): ReactNode {
   const why = state.phase === "signed_out" ? state.why : null;
 
   useEffect(() => {
-    document.title = "Sign in · Taskwire";
+    document.title = "Sign in · Taskwire"; // there is no bell yet
     if (isHosted) return;
     demoPeople().then(
       (found) => setPeople(found ? { kind: "some", people: found } : { kind: "none" }),

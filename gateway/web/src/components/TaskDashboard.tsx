@@ -8,6 +8,7 @@ import { useAnnounce } from "../hooks/useAnnounce";
 import { useDashboardSubscription, type DashboardView } from "../hooks/useDashboardSubscription";
 import { useHold } from "../hooks/useHold";
 import { useLate } from "../hooks/useLate";
+import { usePageTitle } from "../hooks/usePageTitle";
 import { useRowKeys } from "../hooks/useRowKeys";
 import { useScrollMemory } from "../hooks/useScrollMemory";
 import { useSettled } from "../hooks/useSettled";
@@ -125,7 +126,7 @@ export function TaskDashboard({ newTask }: { newTask: RefObject<HTMLTextAreaElem
   const announce = useAnnounce();
 
   useScrollMemory();
-  useEffect(() => { document.title = "Taskwire"; }, []);
+  usePageTitle("");
   useEffect(() => { if (fresh > 0) announce(`${fresh} new ${fresh === 1 ? "task" : "tasks"}`); }, [announce, fresh]);
 
   const letIn = (): void => {

@@ -6,6 +6,7 @@ import { useServices } from "../context/WebSocketContext";
 import { useAnnounce } from "../hooks/useAnnounce";
 import { useLate } from "../hooks/useLate";
 import { useNotifications } from "../hooks/useNotifications";
+import { usePageTitle } from "../hooks/usePageTitle";
 import { useSeen } from "../hooks/useSeen";
 import { useTaskSubscription } from "../hooks/useTaskSubscription";
 import { useWebSocket } from "../hooks/useWebSocket";
@@ -84,7 +85,7 @@ export function TaskDetail(): ReactNode {
   useStatusAnnounced(task);
   useNoticesRead(taskId);
   useLayoutEffect(() => { window.scrollTo(0, 0); }, [taskId]);
-  useEffect(() => { if (task) document.title = `${task.title} · Taskwire`; }, [task?.title]);
+  usePageTitle(task?.title ?? "");
 
   if (gone === "evicted") return <NotFound title="This task is private now" text="Its creator keeps it to themselves." />;
   if (gone) return <NotFound title="There is no such task" text="It does not exist, or you may not see it." />;

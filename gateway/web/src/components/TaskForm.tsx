@@ -62,7 +62,12 @@ export function TaskForm({ field }: { field: RefObject<HTMLTextAreaElement | nul
     const repo = draft.repo.trim();
     const body = { description: draft.description, isPrivate: draft.isPrivate, ...(repo ? { repo } : {}) };
     setDraft(EMPTY);
-    await outbox.post({ kind: "create", title: titleOf(draft.description), body });
+    try {
+      await outbox.post({ kind: "create", title: titleOf(draft.description), body });
+    } catch {
+      setDraft(draft);
+      setProblem("The browser could not keep this form. Try again.");
+    }
   };
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();

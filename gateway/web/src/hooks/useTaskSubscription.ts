@@ -66,6 +66,8 @@ export function useTaskSubscription(taskId: string): TaskView {
   }, [api, client, taskId]);
 
   const isRefused = room.kind === "refused" && room.code !== "feature_off";
-  const gone = missing ?? (isRefused && (room.code === "not_found" || room.code === "bad_task_id") ? "not_found" : null);
+  const isMissing = isRefused && (room.code === "not_found" || room.code === "bad_task_id");
+  const gone = missing ?? (isMissing ? "not_found" : null);
+  useEffect(() => { if (gone) client.removeQueries({ queryKey: keys.task(taskId) }); }, [client, gone, taskId]);
   return { task: gone ? undefined : task, presence, gone, problem: isRefused && !gone ? room.message : problem, older };
 }

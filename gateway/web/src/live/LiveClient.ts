@@ -153,7 +153,8 @@ export class LiveClient {
     });
     this.socket.on("disconnect", () => this.lost());
     this.socket.on("connect_error", (error) => this.refused(error));
-    this.socket.on("task:evicted", ({ taskId }) => this.rooms.expelled(taskId));
+    this.socket.on("task:evicted", ({ taskId, reason }) => this.rooms.doubted(taskId, "not_found", reason));
+    this.socket.on("error", ({ taskId, code, message }) => { if (taskId) this.rooms.doubted(taskId, code, message); });
     this.socket.on("auth:expiring", () => { void this.refreshToken(); });
   }
 

@@ -86,10 +86,16 @@ export class Rooms {
     }
   }
 
-  /** The server has taken us out (task:evicted). */
-  expelled(name: string): void {
+  /** The server takes back that we are in: we may not be any more, or it cannot say just now. */
+  doubted(name: string, code: string, message: string): void {
     const room = this.rooms.get(name);
-    room?.state.set({ kind: "refused", code: "not_found", message: "Not found" });
+    if (!room) return;
+    if (!PASSING.has(code)) {
+      room.state.set({ kind: "refused", code, message });
+    } else if (room.state.get().kind === "joined") {
+      room.state.set(JOINING);
+      this.joinLater(name, room);
+    }
   }
 
   /** Try refused rooms again (features were switched on). */

@@ -18,6 +18,10 @@ export type Leaving = "signed_out" | "rejected" | "replaced";
 const REMEMBERED = "taskwire.person";
 const MARGIN_MS = 30_000;
 
+function nameOf(person: Person): string {
+  return `${person.org}/${person.sub}`;
+}
+
 function isPerson(value: unknown): value is Person {
   if (typeof value !== "object" || value === null) return false;
   const { sub, org, name, roles } = value as Partial<Person>;
@@ -49,12 +53,19 @@ function forget(): void {
 
 export class Session {
   readonly state = new Store<SessionState>({ phase: "starting" });
+  private readonly channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("taskwire-session");
   private token: { text: string; expiresAt: number } | null = null;
   private asking: Promise<string | null> | null = null;
 
   /** `host`: where tokens come from; none: the demo's sign-in. `onLeave`: wipe what is kept for them. */
   constructor(private source: TokenSource | null, private readonly isHosted: boolean,
-              private readonly onLeave: (person: Person, why: Leaving) => Promise<void>) {}
+              private readonly onLeave: (person: Person, why: Leaving) => Promise<void>) {
+    // Who signs out in one tab has signed out in all of theirs.
+    this.channel?.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      const known = this.state.get();
+      if (known.phase === "signed_in" && data === nameOf(known.person)) void this.ended("signed_out", null);
+    });
+  }
 
   async start(): Promise<void> {
     const person = remembered();
@@ -79,7 +90,8 @@ export class Session {
   }
 
   async signOut(): Promise<void> {
-    const { source } = this;
+    const { source } = this, known = this.state.get();
+    if (known.phase === "signed_in") this.channel?.postMessage(nameOf(known.person));
     await this.ended("signed_out", null);
     if (this.isHosted) source?.signOut?.();
   }

@@ -153,10 +153,26 @@ describe("rooms", () => {
     rooms.open(false);
     const leave = rooms.enter("a");
     await hall.say("ok");
-    rooms.expelled("a");
+    rooms.doubted("a", "not_found", "Not found");
+    expect(rooms.state("a").get()).toMatchObject({ kind: "refused", code: "not_found" });
     leave();
     await vi.advanceTimersByTimeAsync(5000);
     expect(hall.left).toEqual([]);
+  });
+});
+
+describe("a room that the server is not sure of", () => {
+  it("is asked for again, as long as that may pass", async () => {
+    const { hall, rooms } = setUp();
+    rooms.open(false);
+    rooms.enter("a");
+    await hall.say("ok");
+    rooms.doubted("a", "unavailable", "Not now");
+    rooms.doubted("nobody's", "unavailable", "Not now");
+    await vi.advanceTimersByTimeAsync(2000);
+    await hall.say("ok");
+    expect(hall.asked).toEqual(["a", "a"]);
+    expect(rooms.state("a").get().kind).toBe("joined");
   });
 });
 
