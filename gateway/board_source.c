@@ -17,6 +17,7 @@
 #include "gateway/rooms.h"
 
 #define RETRY_MS        1000
+#define NEWER_MS        200                    /* for whom what is kept is too old */
 #define STATE_BYTES_MAX (8u << 20)
 
 void board_state_drop(struct board *b)
@@ -296,6 +297,10 @@ static bool on_page_ready(struct source *s, bool is_last, void *arg)
         struct wait *w = container_of(node, struct wait, in_source);
         struct own  *o;
 
+        if (source_is_older(s, w->least)) {
+            list_append(&b->waiters, node);
+            continue;
+        }
         if (!dash_has_person(&page, user_sub(w->peer->user))) {
             waiter_serve(b, w, &page, NULL, NULL);
             continue;
@@ -304,6 +309,8 @@ static bool on_page_ready(struct source *s, bool is_last, void *arg)
         list_append(&o->waiters, &w->in_source);
         source_want(&o->source);
     }
+    if (!list_is_empty(&b->waiters))
+        source_retry(s, NEWER_MS);
     return true;
 }
 
@@ -312,6 +319,7 @@ static bool on_own_ready(struct source *s, bool is_last, void *arg)
     struct own      *o = arg;
     struct board    *b = o->board;
     struct dash_part page, own;
+    struct list      waiters = LIST_INIT(waiters);
     struct list     *node;
     char             room[ROOM_MAX];
     enum use         use = part_look(b, s, &own, &o->waiters,
@@ -321,8 +329,17 @@ static bool on_own_ready(struct source *s, bool is_last, void *arg)
         return use == USE_NEVER;
     if (b->page.join.state == JOIN_READY && list_is_empty(&b->waiters) &&
         dash_parse(rcbuf_slice(b->page.join.snapshot), &page) == 0) {
-        while ((node = list_take_first(&o->waiters)) != NULL)
-            waiter_serve(b, container_of(node, struct wait, in_source), &page, &own, s);
+        list_splice(&waiters, &o->waiters);
+        while ((node = list_take_first(&waiters)) != NULL) {
+            struct wait *w = container_of(node, struct wait, in_source);
+
+            if (source_is_older(s, w->least))
+                list_append(&o->waiters, node);
+            else
+                waiter_serve(b, w, &page, &own, s);
+        }
+        if (!list_is_empty(&o->waiters))
+            source_retry(s, NEWER_MS);
     } else {
         list_splice(&b->waiters, &o->waiters);
         source_want(&b->page);

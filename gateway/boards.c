@@ -156,6 +156,8 @@ void boards_join(struct boards *bs, struct wait *w)
     wait_expect(w);
     if (b == NULL)
         b = board_new(bs, org);
+    if (w->least.epoch == 0 && (w->is_owed || boards_has(w->peer)))
+        w->least = org_position(org);          /* they may know all of that */
     list_append(&b->waiters, &w->in_source);
     source_want(&b->page);
 }

@@ -157,6 +157,7 @@ struct wait {
     uint64_t        write;                     /* must be done before it is served; 0: none */
     bool            is_parked;                 /* served too early: it waits for its write alone */
     bool            is_owed;                   /* see wait_owe */
+    struct position least;                     /* nothing older than this will do; none: anything */
     char            task[25];                  /* "": the dashboard */
 };
 

@@ -222,6 +222,16 @@ void source_frame(struct source *s, struct frame *f)
     look(s);
 }
 
+bool source_is_older(const struct source *s, struct position least)
+{
+    const struct join *j = &s->join;
+
+    if (least.epoch == 0 || j->frames.count == 0)
+        return false;
+    return j->at.epoch < least.epoch ||
+           (j->at.epoch == least.epoch && j->at.number < least.number);
+}
+
 /* Handlers may end other sources, so lists are walked by taking the first. */
 void sources_moved(struct org *org)
 {

@@ -63,6 +63,10 @@ void source_stale(struct source *s);
 void source_retry(struct source *s, uint64_t delay_ms);
 void source_frame(struct source *s, struct frame *f);
 
+/* Would somebody who knew all that had happened up to `least` (none: nothing) see the past in what
+ * it has? Where nothing has happened since it was made, nobody would. */
+bool source_is_older(const struct source *s, struct position least);
+
 /* The org's feed moved: tell all its sources. */
 void sources_moved(struct org *org);
 

@@ -10,9 +10,10 @@
  * request is long gone. Only errors that say "no connection was made" allow a POST to be
  * tried elsewhere: after anything else taskd may have acted.
  *
- * A connection that hangs (a frozen process, a firewall that forgot it) says nothing. The probe
- * finds out in a second or two: then what waits there is sent again, to another taskd at once, or
- * to the same one as soon as it answers on a new connection.
+ * A connection that hangs (a frozen process, a firewall that forgot it) says nothing. Two probes
+ * that fail in a row find out: then what waits there is sent again, once, to another taskd at once,
+ * or to the same one as soon as it answers on a new connection. (Not after one, and not more often:
+ * a taskd that is merely slow must not get more to do for it.)
  *
  * Rejected: probing before each call, weights, and hedged requests; taskd is close by, and a
  * refused connection is known in microseconds. */
@@ -30,8 +31,8 @@
 #define TARGETS_MAX       16
 #define CONNECT_MS        1000
 #define CALL_MS           10000
-#define INTERNAL_MS       4000                 /* of ours: somebody waits, and it can be asked again */
-#define MOVES_MAX         2                    /* of a call, beside one try per target */
+#define MOVES_MAX         1                    /* of a call, beside one try per target */
+#define PROBES_HUNG       2                    /* failed in a row: what waits there waits in vain */
 #define PROBE_TIMEOUT_MS  900
 #define CONNECTIONS       32
 #define QUEUE             8192
@@ -47,6 +48,7 @@ struct target {
     bool                 is_up;                /* no call to it has failed since it answered */
     bool                 is_ready;
     bool                 is_probing;
+    unsigned             probes_failed;        /* in a row */
     struct http_call    *probe;
 };
 
@@ -293,7 +295,7 @@ int taskd_client_internal(struct taskd_client *c, struct slice target, struct sl
     };
     const struct http_call_options o = {
         .method = body.len > 0 ? HTTP_POST : HTTP_GET, .target = target, .body = body,
-        .headers = headers, .header_count = body.len > 0 ? 2 : 1, .timeout_ms = INTERNAL_MS,
+        .headers = headers, .header_count = body.len > 0 ? 2 : 1,
     };
     struct taskd_call *call;
     int                err = refusal(c, &o);
@@ -340,16 +342,17 @@ static void calls_move(struct target *t)
 static void on_probed(int err, const struct http_result *result, void *arg)
 {
     struct target *t = arg;
-    bool           was_up = t->is_up;
+    bool           was_hung = t->probes_failed >= PROBES_HUNG;
 
     t->is_probing = false;
     t->probe = NULL;
     if (t->client->is_closing)
         return;
     t->is_ready = err == 0 && result->status == 200;
+    t->probes_failed = err == 0 ? 0 : t->probes_failed + 1;
     target_mark(t, err == 0);
     /* Where it is the only one there is no use in asking again before it answers. */
-    if ((err != 0 && taskd_client_is_reachable(t->client)) || (err == 0 && !was_up))
+    if (err == 0 ? was_hung : t->probes_failed >= PROBES_HUNG && taskd_client_is_reachable(t->client))
         calls_move(t);
 }
 

@@ -2,7 +2,10 @@
  *
  * Joiners come in when the source is ready: at that moment its snapshot and frames end
  * exactly where the members are (join.h says why), so they get both and are members from
- * then on. Where the two ends differ nevertheless, the room lagged without knowing it. */
+ * then on. Where the two ends differ nevertheless, the room lagged without knowing it.
+ *
+ * Who may know more than a kept snapshot shows (they are in the room already, or were in it on
+ * another connection) waits for a newer one: nobody is shown the past for an answer. */
 #include "gateway/topic.h"
 
 #include "common/err.h"
@@ -10,6 +13,7 @@
 #include "gateway/rooms.h"
 
 #define RETRY_MS 1000                          /* a lagging room asks again after a failure */
+#define NEWER_MS 200                           /* for whom the kept snapshot is too old */
 
 static struct slice room_of(const struct topic *t, const struct peer *p, char out[ROOM_MAX])
 {
@@ -240,6 +244,7 @@ static bool on_ready(struct source *s, bool is_last, void *arg)
 {
     struct topic *t = arg;
     struct view   v;
+    struct list   waiters = LIST_INIT(waiters);
     struct list  *node;
     bool          has_members = topic_has_followers(t);
 
@@ -265,8 +270,17 @@ static bool on_ready(struct source *s, bool is_last, void *arg)
     t->told = v.final;
     t->is_held = !list_is_empty(&t->holds);
     topic_holds_tell(t, 0);
-    while ((node = list_take_first(&t->waiters)) != NULL)
-        waiter_serve(t, container_of(node, struct wait, in_source), &v);
+    list_splice(&waiters, &t->waiters);
+    while ((node = list_take_first(&waiters)) != NULL) {
+        struct wait *w = container_of(node, struct wait, in_source);
+
+        if (source_is_older(s, w->least))
+            list_append(&t->waiters, node);
+        else
+            waiter_serve(t, w, &v);
+    }
+    if (!list_is_empty(&t->waiters))
+        source_retry(s, NEWER_MS);
     return true;
 }
 

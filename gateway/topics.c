@@ -151,6 +151,14 @@ void topic_holds_tell(struct topic *t, int err)
 
 /* --- calls --- */
 
+static bool is_member(const struct topic *t, const struct peer *p)
+{
+    char room[ROOM_MAX], away[ROOM_MAX];
+
+    return sio_is_member(p->socket, room_task(room, slice_of(t->id))) ||
+           sio_is_member(p->socket, room_away(away, slice_of(t->id)));
+}
+
 void topics_join(struct topics *ts, struct wait *w)
 {
     struct topic *t = topic_find(ts, slice_of(w->task));
@@ -163,6 +171,8 @@ void topics_join(struct topics *ts, struct wait *w)
         topic_look(t);
         return;
     }
+    if (w->least.epoch == 0 && (w->is_owed || is_member(t, w->peer)))
+        w->least = org_position(t->source.org);   /* they may know all of that */
     list_append(&t->waiters, &w->in_source);
     source_want(&t->source);
     if (list_is_empty(&t->waiters))

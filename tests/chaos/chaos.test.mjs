@@ -40,7 +40,7 @@ async function tell(world, fed, truth, settled, reports) {
   const errors = {};
   for (const r of reports) for (const [what, n] of Object.entries(r.errors)) errors[what] = (errors[what] ?? 0) + n;
   console.log(`# ${fed.acknowledged} of ${fed.sent} inputs taken by Redis in ${fed.seconds.toFixed(0)} s, ${stored} stored; settled ${settled.toFixed(1)} s later`);
-  console.log(`# ${sum("heard")} events heard, ${sum("snapshots")} snapshots; ${sum("connects")} connects, ${sum("recovered")} recovered, ${sum("refused")} joins to be repeated`);
+  console.log(`# ${sum("heard")} events heard, ${sum("snapshots")} snapshots (${sum("back")} for one who knew more); ${sum("connects")} connects, ${sum("recovered")} recovered, ${sum("refused")} joins to be repeated`);
   console.log(`# from publishing to hearing: median ${percentile(delays, 0.5)} ms, 99 % ${percentile(delays, 0.99)} ms, outages included`);
   console.log(`# killed: ${world.killed.join("; ")}`);
   console.log(`# gateways now: ${["feed_log_reads", "feed_resyncs", "room_gaps", "canary_resets", "taskd_failovers"].map((n) => `${n} ${seen[`taskwire_${n}_total`]}`).join(", ")}`);

@@ -1,5 +1,7 @@
-// watcher.mjs - one person with a stock client who watches a few tasks, and holds every event
-// against the rule: per task each seq once and in order; a snapshot may stand for what it covers.
+// watcher.mjs - one person with a stock client who watches a few tasks, and perhaps the dashboard,
+// and holds every event against the rules. Per task each seq comes once and in order; a snapshot may
+// stand for what it covers. Rows and counts of a dashboard only go forward (for a client that reads
+// slowly, older ones may be left out where newer ones are on their way).
 import { io } from "socket.io-client";
 
 const KEPT = 16;                               // lines of a task's log that a broken rule shows
@@ -15,9 +17,10 @@ class Followed {
 }
 
 export class Watcher {
-  constructor({ name, token, base, transports, tasks }) {
-    Object.assign(this, { name, base, transports, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, refused: 0, errors: {}, delays: {}, moved: [] });
+  constructor({ name, token, base, transports, tasks, hasBoard }) {
+    Object.assign(this, { name, base, transports, hasBoard, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, refused: 0, back: 0, errors: {}, delays: {}, moved: [] });
     this.tasks = new Map(tasks.map((id) => [id, new Followed()]));
+    this.board = { isJoined: false, rows: new Map(), counts: null, rev: 0, note() {} };
     this.socket = io(base, { auth: { token }, transports, forceNew: true, reconnectionDelay: 100, reconnectionDelayMax: 1000, timeout: 10_000 });
     this.socket.on("connect", () => this.#connected());
     this.socket.on("disconnect", (reason) => { this.#count(reason); this.moved.push(Date.now()); });
@@ -38,28 +41,40 @@ export class Watcher {
   #connected() {
     this.connects++;
     for (const followed of this.tasks.values()) followed.note(`connect ${this.socket.recovered ? "recovered" : "anew"}`);
+    for (const followed of [...this.tasks.values(), this.board]) this.#ask(followed, this.socket.recovered);
     if (this.socket.recovered) {
       this.recovered++;
-      for (const [id, followed] of this.tasks) if (!followed.isJoined) this.#join(id, followed, this.connects);
     } else {
-      for (const [id, followed] of this.tasks) this.#join(id, followed, this.connects);
+      for (const followed of [...this.tasks.values(), this.board]) followed.isJoined = false;
     }
+    for (const [taskId, followed] of this.tasks) if (!followed.isJoined) this.#join("task:join", { taskId }, followed, this.connects);
+    if (this.hasBoard && !this.board.isJoined) this.#join("dashboard:join", {}, this.board, this.connects);
   }
 
   /** As a page does: until it is let in, or the connection is another. */
-  async #join(taskId, followed, connection) {
-    followed.isJoined = false;
+  async #join(event, payload, followed, connection) {
     while (this.connects === connection && this.socket.connected) {
-      const answer = await this.socket.timeout(15_000).emitWithAck("task:join", { taskId }).catch(() => null);
+      this.#ask(followed, followed.isMember);
+      const answer = await this.socket.timeout(15_000).emitWithAck(event, payload).catch(() => null);
       if (answer?.ok) { followed.isJoined = true; return; }
-      if (answer && !["too_many", "unavailable"].includes(answer.error.code)) this.problems.push(`${this.name} ${taskId}: join refused, ${answer.error.code}`);
+      if (answer && !["too_many", "unavailable"].includes(answer.error.code)) this.problems.push(`${this.name} ${payload.taskId}: ${event} refused, ${answer.error.code}`);
       this.refused++;
       await new Promise((done) => setTimeout(done, 200 + Math.random() * 800));
     }
   }
 
+  /** From now on a state may come. It may not be older than what is known now, but for one who comes
+   *  anew: they get a state and then what came after it. */
+  #ask(followed, isMember) {
+    followed.isMember = isMember;
+    followed.floor = isMember
+      ? { seq: followed.seq, rev: followed.rev, rows: new Map([...(followed.rows ?? [])].map(([id, row]) => [id, row.seq])) }
+      : { seq: 0, rev: 0, rows: new Map() };
+  }
+
   #hear(name, payload) {
     if (name === "error") this.#count(`error: ${payload.code}`);
+    if (name.startsWith("dashboard:")) this.#look(name, payload);
     const followed = this.tasks.get(payload?.taskId);
     if (!followed || !name.startsWith("task:") || payload.seq === undefined) return;
     const { seq } = payload;
@@ -67,7 +82,9 @@ export class Watcher {
     followed.note(`${name} ${seq}`);
     if (name === "task:state") {
       this.snapshots++;
-      if (seq < followed.seq) this.#wrong(followed, payload.taskId, `a snapshot at ${seq} after ${followed.seq}`);
+      if (seq < followed.floor.seq) this.#wrong(followed, payload.taskId, `a snapshot at ${seq} after ${followed.floor.seq}`);
+      if (seq < followed.seq) this.back++;
+      followed.isMember = true;
       if (payload.events.at(-1)?.seq !== seq) this.#wrong(followed, payload.taskId, `a snapshot at ${seq} whose last event is ${payload.events.at(-1)?.seq}`);
       followed.seq = seq;
     } else if (followed.seq === 0) {
@@ -83,13 +100,37 @@ export class Watcher {
     if (payload.status) followed.status = payload.status;
   }
 
+  #look(name, p) {
+    const { board } = this, { rows } = board;
+    this.heard++;
+    if (name === "dashboard:state") {
+      this.snapshots++;
+      for (const row of p.tasks) {
+        const floor = board.floor.rows.get(row.taskId) ?? 0;
+        if (row.seq < floor) this.#wrong(board, row.taskId, `a row at ${row.seq} in a state, after ${floor}`);
+      }
+      if (p.rev < board.floor.rev) this.#wrong(board, "counts", `of ${p.rev} in a state, after ${board.floor.rev}`);
+      board.isMember = true;
+      Object.assign(board, { rows: new Map(p.tasks.map((row) => [row.taskId, row])), counts: p, rev: p.rev });
+    } else if (board.rev === 0) {
+      this.#wrong(board, p.taskId ?? "counts", `${name} before any state`);
+    } else if (name === "dashboard:task_list_updated") {
+      if (p.seq <= (rows.get(p.taskId)?.seq ?? 0)) this.#wrong(board, p.taskId, `a row at ${p.seq} after ${rows.get(p.taskId).seq}`);
+      rows.set(p.taskId, p);
+    } else if (name === "dashboard:task_count_changed" && p.scope === "org") {
+      if (p.rev <= board.rev) this.#wrong(board, "counts", `of ${p.rev} after ${board.rev}`);
+      Object.assign(board, { counts: p, rev: p.rev });
+    }
+  }
+
   #wrong(followed, taskId, what) {
-    if (this.problems.length < 20) this.problems.push(`${this.name} (${this.transports}) ${taskId}: ${what} [${followed.lines.join(", ")}]`);
+    if (this.problems.length < 20) this.problems.push(`${this.name} (${this.transports}) ${taskId}: ${what} [${followed.lines?.join(", ") ?? "dashboard"}]`);
   }
 
   report() {
-    const { name, problems, heard, snapshots, connects, recovered, refused, errors, moved } = this, delays = Object.values(this.delays);
-    return { name, problems, heard, snapshots, connects, recovered, refused, errors, moved, delays, isConnected: this.socket.connected,
+    const { name, problems, heard, snapshots, back, connects, recovered, refused, errors, moved } = this, delays = Object.values(this.delays);
+    return { name, problems, heard, snapshots, back, connects, recovered, refused, errors, moved, delays, isConnected: this.socket.connected,
+      board: this.hasBoard ? { rows: [...this.board.rows.values()].map(({ taskId, seq, status }) => ({ taskId, seq, status })), counts: this.board.counts } : null,
       tasks: [...this.tasks].map(([id, { seq, status, lines }]) => ({ id, seq, status, lines })) };
   }
 

@@ -84,11 +84,12 @@ export class World {
     const people = Array.from({ length: clients }, (_, i) => ({
       name: `w${i}`, base: this.front, token: this.stack.token(`w${i}`, ORG),
       transports: i % 8 === 0 ? ["polling"] : i % 2 === 0 ? ["polling", "websocket"] : ["websocket"],
+      hasBoard: i % 16 === 3 || i % 16 === 8,
       tasks: Array.from({ length: watches }, (_, n) => this.ids[(i * watches + n * 7) % this.ids.length]),
     }));
     this.crowds = Array.from({ length: crowds }, () => new Crowd());
     await Promise.all(this.crowds.map((c, at) => c.ask({ start: people.filter((_, i) => i % crowds === at) })));
-    await until("everybody has their snapshots", async () => (await this.reports()).every((r) => r.tasks.every((t) => t.seq > 0)), { ms: 120_000, every: 250 });
+    await until("everybody has their snapshots", async () => (await this.reports()).every((r) => r.tasks.every((t) => t.seq > 0) && (!r.board || r.board.counts)), { ms: 120_000, every: 250 });
   }
 
   async reports() { return (await Promise.all(this.crowds.map((c) => c.reports()))).flat(); }
@@ -181,20 +182,28 @@ export class World {
     await until("the outbox is empty", async () => (await stack.call("GET", "/api/admin/outbox", admin)).body.unpublished === 0, { ms: 120_000, every: 200 });
   }
 
+  /** What the store holds: the tasks by their ids, and the org's counts. */
   async truth() {
-    const truth = new Map();
+    const truth = new Map(), token = this.stack.token("maker", ORG);
     for (const id of this.ids) {
-      const { body } = await this.stack.call("GET", `/api/tasks/${id}`, { token: this.stack.token("maker", ORG) });
+      const { body } = await this.stack.call("GET", `/api/tasks/${id}`, { token });
       truth.set(id, body);
     }
+    truth.counts = (await this.stack.call("GET", "/api/tasks?limit=1", { token })).body;
     return truth;
   }
 
   /** What differs from the store, in words. */
   async differences(truth) {
-    return (await this.reports()).flatMap((r) => r.tasks
-      .filter((t) => !r.isConnected || t.seq !== truth.get(t.id).seq || t.status !== truth.get(t.id).status)
-      .map((t) => `${r.name} ${t.id}: ${r.isConnected ? "" : "not connected, "}at ${t.seq} ${t.status}, the store at ${truth.get(t.id).seq} ${truth.get(t.id).status} [${t.lines.join(", ")}]`));
+    const isOld = (id, t) => t.seq !== truth.get(id).seq || t.status !== truth.get(id).status;
+    const places = (id, t) => `at ${t.seq} ${t.status}, the store at ${truth.get(id).seq} ${truth.get(id).status}`;
+    return (await this.reports()).flatMap((r) => [
+      ...(r.isConnected ? [] : [`${r.name}: not connected`]),
+      ...r.tasks.filter((t) => isOld(t.id, t)).map((t) => `${r.name} ${t.id}: ${places(t.id, t)} [${t.lines.join(", ")}]`),
+      ...(r.board?.rows ?? []).filter((t) => isOld(t.taskId, t)).map((t) => `${r.name} dashboard ${t.taskId}: ${places(t.taskId, t)}`),
+      ...["activeCount", "completedCount", "failedCount"].filter((n) => r.board && r.board.counts[n] !== truth.counts[n])
+        .map((n) => `${r.name} dashboard ${n}: ${r.board.counts[n]}, the store has ${truth.counts[n]}`),
+    ]);
   }
 
   async #countersOf(gateway) {

@@ -44,13 +44,13 @@ static void ask(struct client *c, enum request_kind kind, size_t task)
               kind == REQUEST_JOIN || kind == REQUEST_LEAVE ? truth_at(task)->id : "");
     switch (kind) {
     case REQUEST_JOIN:
-        c->tasks[task].joins++;
+        view_ask_task(c, task);
         break;
     case REQUEST_LEAVE:
         c->tasks[task].is_leaving = true;
         break;
     case REQUEST_DASH:
-        c->dash.joins++;
+        view_ask_dashboard(c);
         break;
     case REQUEST_UNDASH:
         c->dash.is_leaving = true;
@@ -58,8 +58,8 @@ static void ask(struct client *c, enum request_kind kind, size_t task)
     case REQUEST_RESYNC:
         a->task = truth_count();
         for (size_t i = 0; i < a->task; i++)
-            c->tasks[i].joins++;
-        c->dash.joins++;
+            view_ask_task(c, i);
+        view_ask_dashboard(c);
         break;
     }
     gateway_request(c->socket, kind,

@@ -15,7 +15,7 @@ struct task_view {
     bool         is_in;                        /* it has a state, and was not evicted */
     unsigned     joins;                        /* asked for and not answered */
     bool         is_leaving;
-    int64_t      seq;
+    int64_t      seq, known;                   /* heard of; when the state was asked for */
     enum status  status;
     bool         is_private;
     uint32_t     title;
@@ -32,6 +32,8 @@ struct row_view {
 
 struct dash_view {
     bool                is_in, is_leaving;
+    int64_t             known[TRUTH_TASKS_MAX];   /* of each row when the state was asked for */
+    uint64_t            known_rev;
     unsigned            joins;
     uint64_t            since_us;              /* when the state came */
     struct row_view     rows[TRUTH_TASKS_MAX]; /* by place in the truth */
@@ -68,6 +70,8 @@ bool clients_are_settled(void);
 
 /* --- view.c --- */
 void view_clear(struct client *c);
+void view_ask_task(struct client *c, size_t task);      /* its state is asked for now */
+void view_ask_dashboard(struct client *c);
 void view_hear(struct client *c, const struct heard *h);
 void view_answered(struct client *c, const struct asked *a, bool is_ok, struct slice json);
 

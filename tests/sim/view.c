@@ -3,9 +3,9 @@
  *
  * A room is heard as segments: a state at some seq, and then each transition after it once, in
  * order, whole (`task:clarified`, the move's event, `task:event_added`: SPEC T3). A state that
- * was asked for begins a new segment; one that was not may never be older than what was told
- * before. On a dashboard the same holds for each row, where a task may also come into sight
- * and out of it.
+ * was asked for begins a new segment, no older than what was known when it was asked for; one
+ * that was not may never be older than what was told before. On a dashboard the same holds for
+ * each row, where a task may also come into sight and out of it.
  *
  * What may be seen is judged by the truth at the very transition that an event tells of. */
 #include <string.h>
@@ -22,6 +22,28 @@ void view_clear(struct client *c)
     memset(c->tasks, 0, sizeof(c->tasks));
     memset(&c->dash, 0, sizeof(c->dash));
     c->asked_count = 0;
+}
+
+/* One who is in asks again: the answer may not show what was past by then. Of several questions the
+ * first counts. */
+void view_ask_task(struct client *c, size_t task)
+{
+    struct task_view *v = &c->tasks[task];
+
+    if (v->joins++ == 0)
+        v->known = v->is_in && !v->is_leaving ? v->seq : 0;
+}
+
+void view_ask_dashboard(struct client *c)
+{
+    struct dash_view *d = &c->dash;
+    bool              is_in = d->is_in && !d->is_leaving;
+
+    if (d->joins++ > 0)
+        return;
+    for (size_t i = 0; i < TRUTH_TASKS_MAX; i++)
+        d->known[i] = is_in ? d->rows[i].seq : 0;
+    d->known_rev = is_in ? d->org.rev : 0;
 }
 
 /* What the client could have been told of: the truth of the event's task. */
@@ -78,6 +100,9 @@ static void hear_state(struct client *c, const struct heard *h, struct truth *t,
     if (v->joins == 0 && h->row.seq < v->seq)
         sim_fail("no room goes back", WHO "task:state %s seq %lld after %lld", WHO_ARGS(c), t->id,
                  (long long)h->row.seq, (long long)v->seq);
+    if (v->joins > 0 && h->row.seq < v->known)
+        sim_fail("no answer shows the past", WHO "task:state %s seq %lld, knew %lld", WHO_ARGS(c),
+                 t->id, (long long)h->row.seq, (long long)v->known);
     if (v->joins == 0 && v->told_count > 0)
         sim_fail("a transition is told whole", WHO "task:state %s seq %lld in the middle of one",
                  WHO_ARGS(c), t->id, (long long)h->row.seq);
@@ -227,6 +252,9 @@ static void hear_dashboard(struct client *c, const struct heard *h)
         sim_fail("no dashboard goes back", WHO "counts: revs %llu, %llu after %llu, %llu",
                  WHO_ARGS(c), (unsigned long long)h->counts.rev, (unsigned long long)h->own.rev,
                  (unsigned long long)d->org.rev, (unsigned long long)d->own.rev);
+    if (d->joins > 0 && h->counts.rev < d->known_rev)
+        sim_fail("no answer shows the past", WHO "counts: rev %llu, knew %llu", WHO_ARGS(c),
+                 (unsigned long long)h->counts.rev, (unsigned long long)d->known_rev);
     memset(d->rows, 0, sizeof(d->rows));
     for (size_t i = 0; i < h->row_count; i++) {
         struct truth    *t = truth_of(c, &h->rows[i], "dashboard:state");
@@ -240,6 +268,9 @@ static void hear_dashboard(struct client *c, const struct heard *h)
         if (d->joins == 0 && h->rows[i].seq < old.rows[r - d->rows].seq)
             sim_fail("no dashboard goes back", WHO "%s seq %lld after %lld", WHO_ARGS(c), t->id,
                      (long long)h->rows[i].seq, (long long)old.rows[r - d->rows].seq);
+        if (d->joins > 0 && h->rows[i].seq < d->known[r - d->rows])
+            sim_fail("no answer shows the past", WHO "row of %s seq %lld, knew %lld", WHO_ARGS(c),
+                     t->id, (long long)h->rows[i].seq, (long long)d->known[r - d->rows]);
         *r = (struct row_view){ .is_shown = true, .seq = h->rows[i].seq,
                                 .status = h->rows[i].status };
     }
