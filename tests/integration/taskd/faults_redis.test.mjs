@@ -1,0 +1,3 @@
+import { testServerFaults } from "./faults.mjs";
+
+testServerFaults("Redis");
