@@ -194,6 +194,8 @@ void http_request_answer(struct http_request *r, const struct http_answer *a)
         send_head(r, a, has_body ? FRAMED_BY_LENGTH : FRAMED_BY_NOTHING) &&
         has_body && a->body != NULL && r->method != HTTP_HEAD)
         (void)stream_send(r->stream, a->body);
+    if (r->stream != NULL && !a->is_one_of_many)
+        stream_hurry(r->stream);
     http_conn_answered(r);
 }
 

@@ -99,6 +99,8 @@ struct http_answer {
     size_t                    header_count;
     struct rcbuf             *body;            /* a reference is taken; NULL: none */
     bool                      close;           /* close the connection after it */
+    bool                      is_one_of_many;  /* it waits its turn behind what others are sent; else
+                                                  it goes out before that */
 };
 
 /* Answer. The request is invalid afterwards. Content-Length is set from the body (HEAD gets

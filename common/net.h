@@ -2,8 +2,9 @@
  *
  * A `net` holds the one read buffer that every stream reads into, and the list of streams
  * that have something to send: it is written out once per turn of the loop, so that
- * everything due to one peer in one turn leaves in one system call. One net per loop; all
- * calls on the loop's thread. */
+ * everything due to one peer in one turn leaves in one system call; where that takes more than
+ * a millisecond the rest waits for the next turn. One net per loop; all calls on the loop's
+ * thread. */
 #ifndef TASKWIRE_COMMON_NET_H
 #define TASKWIRE_COMMON_NET_H
 
@@ -97,8 +98,8 @@ void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
 /* Queue for sending: takes one reference of its own. Returns 0, or ERR_CLOSED (after
- * stream_finish, too). Goes out at the end of this turn, in order, gathered with whatever
- * else is queued; the bytes must not change any more. */
+ * stream_finish, too). Goes out at the end of this turn or soon after, in order, gathered with
+ * whatever else is queued; the bytes must not change any more. */
 int stream_send(struct stream *s, struct rcbuf *bytes);
 
 /* The same for bytes that are copied. */
@@ -112,6 +113,9 @@ void stream_finish(struct stream *s, uint64_t linger_ms);
 
 /* Close now; what is queued is dropped. */
 void stream_close(struct stream *s);
+
+/* What is queued goes out before what others have queued. */
+void stream_hurry(struct stream *s);
 
 /* Write out now instead of at the end of the turn. */
 void stream_flush(struct stream *s);

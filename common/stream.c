@@ -34,6 +34,8 @@
 #include "common/mem.h"
 
 #define IOV_MAX_AT_ONCE 64
+#define FLUSH_SLICE_NS  1000000                /* of writing, per turn of the loop */
+#define FLUSHES_A_LOOK  16                     /* between two looks at the clock */
 
 static struct net *net_of(const struct stream *s)
 {
@@ -423,17 +425,26 @@ static void on_writable(struct stream *s)
         watch(s);
 }
 
-/* Once per turn, before the loop waits. What on_drain queues is for the next turn; the loop
- * does not wait while this runs, so it comes at once. */
+/* Once per turn, before the loop waits. What on_drain queues is for the next turn; the loop does
+ * not wait while this runs, so it comes at once. Ten thousand writes would hold the loop for
+ * 50 ms: after a slice of them others get their turn, and the rest goes on before what was
+ * queued meanwhile. */
 static void on_turn(uv_idle_t *handle)
 {
     struct net  *net = container_of(handle, struct net, flush);
     struct list  batch = LIST_INIT(batch);
     struct list *node;
+    uint64_t     until_ns = uv_hrtime() + FLUSH_SLICE_NS;
+    unsigned     count = 0;
 
     list_splice(&batch, &net->dirty);
-    while ((node = list_take_first(&batch)) != NULL)
+    while ((node = list_take_first(&batch)) != NULL) {
         flush_all(container_of(node, struct stream, dirty));
+        if (++count % FLUSHES_A_LOOK == 0 && uv_hrtime() >= until_ns)
+            break;
+    }
+    list_splice(&batch, &net->dirty);
+    list_splice(&net->dirty, &batch);
     if (list_is_empty(&net->dirty))
         uv_idle_stop(handle);
 }
@@ -447,6 +458,14 @@ static void mark_dirty(struct stream *s)
     if (list_is_empty(&net->dirty))
         uv_idle_start(&net->flush, on_turn);
     list_append(&net->dirty, &s->dirty);
+}
+
+void stream_hurry(struct stream *s)
+{
+    if (list_is_empty(&s->dirty))
+        return;
+    list_remove(&s->dirty);
+    list_insert_before(net_of(s)->dirty.next, &s->dirty);
 }
 
 int stream_send(struct stream *s, struct rcbuf *bytes)

@@ -67,7 +67,8 @@ static void add_cors(struct extras *e, const struct eio_server *server, struct h
 static void answer(struct http_request *r, int status, const char *content_type,
                    struct slice body, struct extras *e, bool close)
 {
-    struct http_answer a = { .status = status, .content_type = content_type, .close = close };
+    struct http_answer a = { .status = status, .content_type = content_type, .close = close,
+                             .is_one_of_many = true };
 
     a.headers = e->list;
     a.header_count = e->count;

@@ -39,7 +39,7 @@ function show(what, sorted) {
 
 const taskId = await stack.createTask();
 const load = new Load({ port: new URL(gateway.url).port, clients: CLIENTS, hello: `40{"token":"${stack.token()}"}`,
-  ask: `42["task:join",{"taskId":"${taskId}"}]`, marker: '42["task:event_added"' });
+  ask: `420["task:join",{"taskId":"${taskId}"}]`, marker: '42["task:event_added"' });
 await load.ready();
 await sleep(1000);
 console.log(`probes of a gateway with ${CLIENTS} websockets`);
