@@ -21,6 +21,7 @@ static const struct view_column STATS_COLUMNS[] = {
     { "Failed",             "failed",        CELL_TEXT, 0, NULL },
     { "Own private active", "ownActive",     CELL_TEXT, 0, NULL },
     { "Inputs waiting",     "inputsWaiting", CELL_TEXT, 0, NULL },
+    { "Longest for ms",     "inputLagMs",    CELL_TEXT, 0, NULL },
     { "Dead letters",       "deadLetters",   CELL_TEXT, 0, NULL },
     { "Unpublished tasks",  "unpublished",   CELL_TEXT, 0, NULL },
     { "Gateways",           "gateways",      CELL_TEXT, 0, NULL },
@@ -86,6 +87,7 @@ static enum exit_code stats_of_system(struct ctl *c, json_t *stats)
     code = answer_explain(c, &a, "the status");
     ingest = json_object_get(a.json, "ingest");
     json_put_int(stats, "inputsWaiting", json_int(ingest, "streamLength", 0));
+    json_put_int(stats, "inputLagMs", json_int(ingest, "lagMs", 0));
     json_put_int(stats, "deadLetters", json_int(ingest, "deadLetters", 0));
     json_put_int(stats, "unpublished", json_int(a.json, "unpublished", 0));
     answer_deinit(&a);
