@@ -91,7 +91,7 @@ test(`${CLIENTS} clients notice nothing of two taskd and three gateways that are
     assert.deepEqual(anew, []);
     assert.ok(sum("recovered") > 0 && sum("recovered") + (seenBy['taskwire_recoveries_total{outcome="unavailable"}'] ?? 0) >= sum("connects") - CLIENTS);
     assert.ok(moved.length >= CLIENTS, "everybody was moved at least once");
-    assert.equal(drains.length, 3);
+    if (!OLD) assert.equal(drains.length, 3);  // a version from before this line was written says nothing
     // A gateway that a slow machine kept waiting for a moment makes good for it at twice the rate.
     for (const d of drains) assert.ok(d.peak <= (2 * d.clients) / DRAIN_SECONDS + 10, JSON.stringify(d));
     if (OLD) assert.ok(seen.some((s) => s.size === 2), "both versions ran side by side");

@@ -186,7 +186,10 @@ export class World {
   async truth() {
     const truth = new Map(), token = this.stack.token("maker", ORG);
     for (const id of this.ids) {
-      const { body } = await this.stack.call("GET", `/api/tasks/${id}`, { token });
+      const { body } = await until(`the store says what ${id} is`, async () => {
+        const answer = await this.stack.call("GET", `/api/tasks/${id}`, { token });
+        return answer.status === 200 && answer;
+      }, { ms: 60_000, every: 200 });
       truth.set(id, body);
     }
     truth.counts = (await this.stack.call("GET", "/api/tasks?limit=1", { token })).body;
@@ -200,7 +203,7 @@ export class World {
     return (await this.reports()).flatMap((r) => [
       ...(r.isConnected ? [] : [`${r.name}: not connected`]),
       ...r.tasks.filter((t) => isOld(t.id, t)).map((t) => `${r.name} ${t.id}: ${places(t.id, t)} [${t.lines.join(", ")}]`),
-      ...(r.board?.rows ?? []).filter((t) => isOld(t.taskId, t)).map((t) => `${r.name} dashboard ${t.taskId}: ${places(t.taskId, t)}`),
+      ...(r.board?.rows ?? []).filter((t) => truth.has(t.taskId) && isOld(t.taskId, t)).map((t) => `${r.name} dashboard ${t.taskId}: ${places(t.taskId, t)}`),
       ...["activeCount", "completedCount", "failedCount"].filter((n) => r.board && r.board.counts[n] !== truth.counts[n])
         .map((n) => `${r.name} dashboard ${n}: ${r.board.counts[n]}, the store has ${truth.counts[n]}`),
     ]);
