@@ -9,7 +9,7 @@ export async function run({ root, build, logs }) {
   const jobs = readdirSync(base).sort().filter((f) => f.endsWith(".test.mjs")).map((file) => () => runTap({
     name: file, argv: [process.execPath, "--test", "--test-reporter=tap", path.join(base, file)], cwd: root,
     env: { TASKWIRE_BUILD: path.join(root, build) },
-    log: path.join(logs, `browser-${file}.log`), timeoutMs: 240_000,
+    log: path.join(logs, `browser-${file}.log`), timeoutMs: 600_000,
   }));
   return sum(await inParallel(2, jobs));
 }
