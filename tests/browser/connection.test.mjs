@@ -83,23 +83,25 @@ test("S6 forms written offline survive a reload, and are sent once", async (t) =
   await form.getByRole("status").filter({ hasText: "it goes out by itself" }).waitFor();
   assert.ok(await form.getByRole("button", { name: "Waiting to be sent" }).isDisabled());
 
-  // The page is loaded anew while the server cannot be written to.
-  await ann.context.route("**/api/tasks**", (route) => (route.request().method() === "POST" ? route.abort() : route.continue()));
-  await ann.context.setOffline(false);
-  await ann.goto("/");
-  await waiting().waitFor();
-  assert.equal((await all(org)).length, 1);
-
-  // Each answer is lost on its way back, once: what is repeated counts once.
-  await ann.context.unroute("**/api/tasks**");
+  // The page is loaded anew while the server cannot be written to; then each answer is lost on
+  // its way back, once: what is repeated counts once.
+  let isOpen = false;
   const lost = new Map();
   await ann.context.route("**/api/tasks**", async (route) => {
     const key = route.request().headers()["idempotency-key"];
     if (!key || lost.has(key)) return route.continue();
+    if (!isOpen) return route.abort();
     const answer = await route.fetch();
     lost.set(key, answer.status());
     return route.abort("connectionreset");
   });
+  await ann.context.setOffline(false);
+  await ann.goto("/");
+  await waiting().waitFor();
+  assert.equal((await all(org)).length, 1);
+  isOpen = true;
+  await ann.context.setOffline(true);          // a network that comes back is not waited for
+  await ann.context.setOffline(false);
   await ann.row("Written in a tunnel").waitFor();
   await reaches(stack, asked, "analyzing", { token });
   await comes("nothing waits any more", () => waiting().count(), (n) => n === 0);

@@ -32,7 +32,7 @@ export function reaches(stack, taskId, status, options) {
   return until(`the task is ${status}`, async () => {
     const task = await taskOf(stack, taskId, options);
     return task.status === status && task;
-  }, { ms: 30_000 });
+  }, { ms: 60_000 });
 }
 
 export const make = (stack, title, { sub = "ann", ...body } = {}) =>

@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 import { until } from "../integration/harness.mjs";
 
 const require = createRequire(import.meta.url);
-export const WAIT_MS = 30_000;                 // generous: the machine may be busy
+export const WAIT_MS = 60_000;                 // generous: the machine may be busy
 const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 let running = null;
