@@ -4,9 +4,10 @@ import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 import { WebSocket } from "ws";
 import { Stack, ask, sign, until } from "../harness.mjs";
+import { openStream } from "./reader.mjs";
 
 let stack;
-before(async () => { stack = await Stack.start({ gateways: 2 }); });
+before(async () => { stack = await Stack.start({ gateways: 3 }); });
 after(async () => { await stack.stop(); });
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -40,6 +41,15 @@ for (const transports of [["websocket"], ["polling"]]) {
     assert.equal(await refusal({ token: socket.auth.token, transports }), "token_expired");
   });
 }
+
+test("the token's end is kept on every replica, by sockets and streams", async (t) => {
+  const exp = now() + 4, token = stack.token("ann", "acme", { exp });
+  const sockets = await Promise.all(stack.gateways.map(({ url }) => stack.connect({ token, base: url })));
+  const streams = await Promise.all(stack.gateways.map(({ url }) => openStream(url, "/api/dashboard/stream", { token })));
+  const ends = await Promise.all([...sockets.map(ending).map((e) => e.then(({ at }) => at)), ...streams.map((s) => s.ended.then(() => Date.now()))]);
+  t.diagnostic(`ended ${ends.map((at) => at - exp * 1000).join(", ")} ms after it`);
+  for (const at of ends) assert.ok(at >= exp * 1000 && at < exp * 1000 + 5_000);
+});
 
 test("after its `41` the server closes the connection by itself", async () => {
   const said = [];

@@ -4,6 +4,7 @@ import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Stack, ask, sleep, until } from "../harness.mjs";
+import { openStream } from "./reader.mjs";
 
 let stack;
 before(async () => { stack = await Stack.start({ gateways: 3 }); });
@@ -65,11 +66,15 @@ for (const [kind, make] of [
     const sub = person(), jti = `jti-${sub}`;
     const token = stack.token(sub, "acme", { jti }), other = stack.token(person(), "acme");
     const sockets = await everywhere(token), others = await everywhere(other);
+    const streams = await Promise.all(urls().map((base) => openStream(base, "/api/dashboard/stream", { token })));
+    const over = streams.map((s) => s.ended.then(() => Date.now()));
+    assert.ok(streams.every((s) => s.status === 200));
     const begun = Date.now();
     const id = await revoke(make(sub, jti, token));
     const ends = await within(SOON_MS, "all are off", Promise.all(sockets.map((s) => s.ended)));
     for (const { reason } of ends) assert.equal(reason, "io server disconnect");
-    t.diagnostic(`off after ${ends.map((e) => e.at - begun).join(", ")} ms`);
+    const closed = await within(SOON_MS, "all streams are off", Promise.all(over));
+    t.diagnostic(`off after ${ends.map((e) => e.at - begun).join(", ")} ms; streams after ${closed.map((at) => at - begun).join(", ")} ms`);
     assert.ok(sockets.every((s) => !s.active), "a stock client comes back by itself");
     await refusedEverywhere(token);
     assert.ok(others.every((s) => s.connected), "somebody else was hit");
@@ -198,12 +203,16 @@ test("a task that turns private is nobody else's on any replica at once, nor aft
   away.io.engine.close();
   await until("one is away", () => !away.connected);
   const evictions = theirs.map((s) => new Promise((done) => s.once("task:evicted", () => done(Date.now()))));
+  const streams = await Promise.all(urls().map((base) => openStream(base, `/api/tasks/${id}/stream`, { token: bob })));
+  assert.ok(streams.every((s) => s.status === 200));
   const etag = (await stack.call("GET", `/api/tasks/${id}`, { token: ann })).headers.get("etag");
   const begun = Date.now();
   const answer = await stack.call("PATCH", `/api/tasks/${id}`, { token: ann, body: { isPrivate: true }, headers: { "If-Match": etag } });
   assert.equal(answer.status, 200);
   const ends = await within(SOON_MS, "all are out", Promise.all(evictions));
   t.diagnostic(`evicted after ${ends.map((at) => at - begun).join(", ")} ms`);
+  await within(SOON_MS, "all streams are out", Promise.all(streams.map((s) => s.ended)));
+  for (const s of streams) assert.equal(s.events.at(-1).name, "task:evicted");
   await stack.publish("note", id, { text: "between us" });
   for (const s of mine) await until("the creator hears it", () => JSON.stringify(s.log).includes("between us"));
   for (const s of theirs) {
@@ -218,6 +227,6 @@ test("a task that turns private is nobody else's on any replica at once, nor aft
   await back;
   await until("it is told", () => !away.recovered || names(away).includes("task:evicted"));
   await sleep(200);
-  assert.ok(!JSON.stringify([...theirs, away].map((s) => s.log)).includes("between us"), "somebody heard what is private");
+  assert.ok(!JSON.stringify([...[...theirs, away].map((s) => s.log), ...streams.map((s) => s.events)]).includes("between us"), "somebody heard what is private");
   assert.ok(!names(away).includes("task:state"));
 });
