@@ -1,7 +1,7 @@
-// Floating.tsx - a panel that hangs from a button: focus goes in and comes back, Escape and a
-// click elsewhere close it. It is loaded when the page has come to rest (parts.ts); the buttons
-// are there from the beginning.
-import * as Popover from "@radix-ui/react-popover";
+// Floating.tsx - a panel that hangs from a button of the bar: focus goes in and comes back, Escape
+// and a click elsewhere close it. Its place is the bar's end, so nothing needs to be measured. It
+// is loaded when the page has come to rest (parts.ts); the buttons are there from the beginning.
+import * as Dialog from "@radix-ui/react-dialog";
 import type { ReactNode } from "react";
 import type { PopoverState } from "../hooks/usePopover";
 
@@ -15,18 +15,18 @@ interface Props {
 export function Floating({ popover, label, className, children }: Props): ReactNode {
   const { isOpen, close, button } = popover;
   return (
-    <Popover.Root open={isOpen} onOpenChange={(open) => { if (!open) close(); }}>
-      <Popover.Anchor virtualRef={button as React.RefObject<HTMLButtonElement>} />
-      <Popover.Portal>
-        <Popover.Content className={`popover ${className}`} align="end" sideOffset={8} collisionPadding={8} aria-label={label}
+    <Dialog.Root modal={false} open={isOpen} onOpenChange={(open) => { if (!open) close(); }}>
+      <Dialog.Portal>
+        <Dialog.Content className={`popover ${className}`} aria-describedby={undefined}
           onInteractOutside={(event) => { if (button.current?.contains(event.target as Node)) event.preventDefault(); }}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
             button.current?.focus();
           }}>
+          <Dialog.Title className="unseen">{label}</Dialog.Title>
           {children}
-        </Popover.Content>
-      </Popover.Portal>
-    </Popover.Root>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
   );
 }

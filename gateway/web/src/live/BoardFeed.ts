@@ -85,6 +85,7 @@ export class BoardFeed {
   /** Where nothing comes live: the newest page, as if it were a snapshot. */
   async poll(): Promise<void> {
     const page = await fetchPage(this.api, "sort=-createdAt", null);
+    if (this.live.rooms.state(DASHBOARD).get().kind === "joined") return; // the room knows better by now
     this.noteArrivals(page.tasks);
     this.snapshot(page);
   }

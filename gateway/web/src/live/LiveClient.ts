@@ -214,8 +214,8 @@ export class LiveClient {
   }
 
   private wake(): void {
-    if (this.socket.connected) setTimeout(() => { void this.resync(); }, document.hidden ? Math.random() * 2000 : 0);
-    else this.retryNow();
+    if (!this.socket.connected) this.retryNow();
+    else if (!document.hidden) void this.resync(); // a hidden tab asks when somebody comes back to it
   }
 
   private readonly onOnline = (): void => {

@@ -44,8 +44,9 @@ export const EMPTY_BOARD: Board = {
 const NO_IDS: ReadonlySet<string> = new Set();
 const ROWS_MAX = 20_000;
 
+/** A rev of 0 is the store's own answer where nobody numbers them just now: it is what there is. */
 function newer(known: Counts | null, said: Counts): Counts {
-  return known && known.rev > said.rev ? known : said;
+  return known && said.rev !== 0 && known.rev > said.rev ? known : said;
 }
 
 function countsIn(page: Page): { org: Counts; mine: Counts } {
@@ -103,7 +104,8 @@ export function takeSnapshot(board: Board, state: Snapshot, now: number): Board 
   const edges = new Map([...board.edges].map(([key, edge]) => [key, { ...edge, isStale: true }]));
   const counts = countsIn(state);
   return {
-    rows, edges, leftovers, gone: new Map(), org: counts.org, mine: counts.mine, asOf: now,
+    rows, edges, leftovers, gone: new Map(), org: newer(board.org, counts.org), mine: newer(board.mine, counts.mine),
+    asOf: now,
     base: { cursor: state.nextCursor ?? null, time, isStale: false, found: NO_IDS },
   };
 }
