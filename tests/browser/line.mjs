@@ -5,19 +5,22 @@ import net from "node:net";
 
 const RETRANSMIT_MS = 250;
 
-/** One direction: what comes in goes out later, in order. */
+/** One direction: what comes in goes out later, in order, and the end after all of it. */
 function carry(line, from, to) {
-  let due = 0;
+  let due = 0, tail = Promise.resolve();
+  const later = (at, act) => {
+    tail = tail.then(() => new Promise((done) => setTimeout(done, Math.max(0, at - Date.now())))).then(act);
+  };
   from.on("data", (bytes) => {
     const { delayMs, lossPercent } = line.settings;
     const isLost = Math.random() * 100 < lossPercent;
     if (isLost) line.lost++;
     due = Math.max(due, Date.now() + delayMs * (0.5 + Math.random()) + (isLost ? RETRANSMIT_MS : 0));
-    setTimeout(() => { if (!to.destroyed) to.write(bytes); }, due - Date.now());
+    later(due, () => { if (!to.destroyed) to.write(bytes); });
   });
-  from.on("end", () => setTimeout(() => to.end(), Math.max(0, due - Date.now())));
+  from.on("end", () => later(due, () => to.end()));
   from.on("error", () => to.destroy());
-  from.on("close", () => setTimeout(() => to.destroy(), Math.max(0, due - Date.now()) + 100));
+  from.on("close", () => later(due + 100, () => to.destroy()));
 }
 
 export class Line {

@@ -27,6 +27,7 @@ export class Outbox {
   private readonly channel: BroadcastChannel | null;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private attempt = 0;
+  private lastWrittenAt = 0;
   private carrying: Promise<void> | null = null;
   private isClosed = false;
 
@@ -49,8 +50,9 @@ export class Outbox {
 
   /** Write a form down and try to send it. Resolves once it is written down. */
   async post(content: Content): Promise<Letter> {
+    this.lastWrittenAt = Math.max(Date.now(), this.lastWrittenAt + 1);   // two in one millisecond keep their order
     const letter: Letter = {
-      key: crypto.randomUUID(), owner: this.owner, content, writtenAt: Date.now(), attempts: 0, refusal: null,
+      key: crypto.randomUUID(), owner: this.owner, content, writtenAt: this.lastWrittenAt, attempts: 0, refusal: null,
     };
     await this.db.put("letters", letter);
     await this.changed();
