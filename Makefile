@@ -201,7 +201,7 @@ bench: deps                             ## fan-out, memory per connection, trans
 # What is installed decides what is built, so building starts after installing, in a make of its own.
 JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
 SUB          = $(MAKE) --no-print-directory -j$(JOBS) SAN=$(SAN) CC=$(CC)
-TEST_THINGS  = all unit replays stores faults $(B)/bin/echo $(B)/bin/sim $(B)/bin/supervise
+TEST_THINGS  = all unit replays stores faults $(B)/bin/echo $(B)/bin/sim $(B)/bin/supervise $(B)/bin/pipes
 
 test: deps                              ## every suite: unit, integration, with real servers and clients
 	$(Q)$(SUB) $(TEST_THINGS)
