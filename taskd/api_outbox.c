@@ -100,7 +100,7 @@ static void on_position(int err, const struct task *t, void *arg)
     call_answer(c, 200);
 }
 
-static void answer_position(struct call *c)
+void on_position_get(struct call *c)
 {
     int err = ERR_NOT_FOUND;
 
@@ -108,11 +108,6 @@ static void answer_position(struct call *c)
         err = store_get(c->parts->store, c->params[0], on_position, c);
     if (err != 0)
         call_failed(c, err);
-}
-
-void on_position_get(struct call *c)
-{
-    answer_position(c);
 }
 
 static void on_listed(int err, const struct task *tasks, size_t count, bool has_more, void *arg)
@@ -168,23 +163,43 @@ void on_position_list(struct call *c)
 
 /* --- publish what is pending in a task --- */
 
+/* It is published up to c->index, though its mark may still be on its way to the store. */
+static void on_pushed_position(int err, const struct task *t, void *arg)
+{
+    struct call *c = arg;
+    int64_t      pushed = (int64_t)c->index;
+
+    if (err != 0) {
+        call_failed(c, err);
+        return;
+    }
+    c->answer = position_of(t);
+    if (t->published_seq < pushed) {
+        json_put_int(c->answer, "publishedSeq", pushed);
+        json_put_bool(c->answer, "isInOutbox", t->seq > pushed);
+    }
+    call_answer(c, 200);
+}
+
 static void on_pushed(int err, struct position at, void *arg)
 {
     struct call *c = arg;
 
     (void)at;
+    if (err == 0)
+        err = store_get(c->parts->store, c->params[0], on_pushed_position, c);
     if (err != 0)
         call_failed(c, err);
-    else
-        answer_position(c);
 }
 
 static void on_push_task(int err, const struct task *t, void *arg)
 {
     struct call *c = arg;
 
-    if (err == 0)
+    if (err == 0) {
+        c->index = (size_t)t->seq;
         err = publisher_settle(c->parts->publisher, t->org, t->id, on_pushed, c);
+    }
     if (err != 0)
         call_failed(c, err);
 }

@@ -43,7 +43,10 @@ describe("health", () => {
 describe("replicas", () => {
   test("lists gateways, with what they say of themselves", async () => {
     const client = await stack.connect();
-    await until("the client is told of", async () => (await json("replicas")).some((r) => r.connections === 1));
+    await until("the client is told of, and all are ready", async () => {
+      const all = await json("replicas");
+      return all.some((r) => r.connections === 1) && all.every((r) => r.state === "ready");
+    });
     const replicas = await json("replicas");
     assert.equal(replicas.length, 2);
     for (const r of replicas) {
@@ -60,6 +63,7 @@ describe("outbox", () => {
   test("lists what is not published yet, and pushes it", async () => {
     assert.equal((await done("outbox", "--no-headers")).out, "");
     await stack.createTask();
+    await until("it is published", async () => (await json("outbox")).length === 0);
     await stack.redisCall("SET", "tasks:hold:acme", "somebody");
     const id = await stack.createTask();
     const rows = await json("outbox");
@@ -67,7 +71,7 @@ describe("outbox", () => {
     assert.match((await done("outbox")).out, new RegExp(`^ID +ORG +SINCE\n${id} +acme +\\d+s\n$`));
     await stack.redisCall("DEL", "tasks:hold:acme");
     assert.match((await done("outbox", "push", id)).out, new RegExp(`^ID +ORG +SEQ +PUBLISHED\n${id} +acme +1 +1\n$`));
-    assert.deepEqual(await json("outbox"), []);
+    await until("it is marked", async () => (await json("outbox")).length === 0);
     const absent = await ctl("outbox", "push", "0123456789abcdef01234567");
     assert.deepEqual([absent.code, absent.err], [3, "taskctl: task 0123456789abcdef01234567: Not found\n"]);
   });
