@@ -182,7 +182,8 @@ const frames = FRAMES.map(([name, packets]) => ({
     const peer = new Peer(port, "/engine.io/?EIO=4&transport=websocket");
     await peer.until("0");
     peer.send(...packets);
-    await sleep(250);
+    for (let ms = 0; ms < 3000 && !peer.seen.slice(1).some((what) => what !== "2"); ms += 20) await sleep(20);
+    await sleep(250);                          // what more there is
     peer.end();
     return peer.seen.slice(1).filter((what) => what !== "2").map((what) => (what.length > 100 ? `${what.length} characters` : what));
   },
