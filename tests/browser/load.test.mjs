@@ -1,5 +1,6 @@
-// load.test.mjs - a dashboard of 5,000 tasks at 200 updates a second: it stays quick, and ends as
-// the server has it.
+// load.test.mjs - a dashboard of many tasks at 200 updates a second: it stays quick, and ends as the
+// server has it. 1,000 of them in `make test`, as reading down to the last takes a page at a time;
+// in full: TASKWIRE_BROWSER_TASKS=5000.
 //
 // "No long task over 100 ms" is asked of the page's main thread, and asserted in the thread's own
 // time (Chromium's trace has both): how long a task takes on the clock depends on who else is on
@@ -12,7 +13,7 @@ import { sleep, Stack, until } from "../integration/harness.mjs";
 import { says } from "./lives.mjs";
 import { closeBrowser, crowd, openBrowser, WAIT_MS } from "./people.mjs";
 
-const TASKS = 5000, RATE = 200, SECONDS = 12, LONG_MS = 100, AT_ONCE = 40;
+const TASKS = Number(process.env.TASKWIRE_BROWSER_TASKS) || 1000, RATE = 200, SECONDS = 12, LONG_MS = 100, AT_ONCE = 40;
 const org = "busy";
 
 let stack;
@@ -58,7 +59,7 @@ function mainThreadTasks(trace) {
   return all.reduce((most, tasks) => (tasks.length > most.length ? tasks : most), []);   // the page that worked
 }
 
-test("5,000 tasks at 200 updates a second: no task of the main thread over 100 ms, and nothing is missing", async (t) => {
+test(`${TASKS} tasks at 200 updates a second: no task of the main thread over 100 ms, and nothing is missing`, async (t) => {
   const begun = Date.now();
   const ids = await makeTasks();
   await publishAll(ids.map((id, i) => stack.event("dispatched", id, says.dispatched(i + 1))));

@@ -85,7 +85,8 @@ export class BoardFeed {
   /** Where nothing comes live: the newest page, as if it were a snapshot. */
   async poll(): Promise<void> {
     const page = await fetchPage(this.api, "sort=-createdAt", null);
-    if (this.live.rooms.state(DASHBOARD).get().kind === "joined") return; // the room knows better by now
+    // The room knows better by now; but a room that was lost stays "joined", as it may be recovered.
+    if (this.live.socket.connected && this.live.rooms.state(DASHBOARD).get().kind === "joined") return;
     this.noteArrivals(page.tasks);
     this.snapshot(page);
   }
