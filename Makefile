@@ -234,6 +234,10 @@ screenshots: deps                       ## pictures of the page under build/scre
 deps:                                   ## install what is missing (Debian packages, npm modules)
 	$(Q)deploy/deps.sh
 
+deb: deps                               ## a Debian package of it all: build/release/taskwire.deb
+	$(Q)$(SUB) all man
+	$(Q)deploy/debian/build.sh $(B) "$(VERSION)" $(B)/taskwire.deb && echo "  DEB   $(B)/taskwire.deb"
+
 run: deps                               ## Redis, taskd, gateway and simulator on loopback; Ctrl-C stops all
 	$(Q)$(SUB) all
 	$(Q)B=$(B) PORT=$(PORT) RUN_DIR=$(RUN_DIR) STORE=$(STORE) exec deploy/run.sh
@@ -248,4 +252,4 @@ help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo "  settings: PORT=3000 RUN_DIR=build/run STORE=sqlite|mongo CC=clang SAN=address,undefined V=1"
 
-.PHONY: all web embed man unit replays faults sim mutants chaos rolling fuzzers fuzz bench bench-things test conformance asan deps run lint clean help proto-out
+.PHONY: all web embed man unit replays faults sim mutants chaos rolling fuzzers fuzz bench bench-things test conformance asan deps deb run lint clean help proto-out

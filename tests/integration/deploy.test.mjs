@@ -4,11 +4,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { Stack, ask, build, root, sleep, until } from "./harness.mjs";
+import { Stack, ask, build, freePort, root, sleep, until } from "./harness.mjs";
 
 const exec = promisify(execFile), text = (file) => readFileSync(path.join(root, "deploy", file), "utf8");
 
@@ -175,6 +176,32 @@ test("images have the libraries that the programs need", async (t) => {
         assert.ok(packages.some((p) => installed.has(p) || p === "libc6"), `${image}'s image lacks ${library} of ${packages}`);
       }
     }
+  }
+});
+
+test("the Debian package holds what runs, needs what it links, and what it holds runs", async (t) => {
+  if (!(await exec("dpkg-deb", ["--version"]).catch(() => null))) return t.skip("no dpkg-deb here");
+  const deb = path.join(build, "test.deb"), folder = await mkdtemp(path.join(os.tmpdir(), "taskwire-deb-"));
+  try {
+    await exec(path.join(root, "deploy/debian/build.sh"), [build, "1-2-gabc-dirty", deb], { timeout: 120_000 });
+    const field = async (name) => (await exec("dpkg-deb", ["--field", deb, name])).stdout.trim();
+    assert.equal(await field("Version"), "0+git.1.2.gabc.dirty");
+    for (const needed of ["libuv1", "libhiredis0.14", "libwslay1", "libmongoc-1.0-0", "libsqlite3-0", "libc6"]) assert.match(await field("Depends"), new RegExp(`(^|, )${needed} \\(>= `));
+    await exec("dpkg-deb", ["--extract", deb, folder]);
+    for (const file of ["usr/lib/taskwire/web/index.html", "usr/lib/systemd/system/taskwire-gateway@.service", "usr/lib/systemd/system/taskwire-taskd@.socket",
+      "usr/share/man/man1/taskctl.1.gz", "usr/share/bash-completion/completions/taskctl", "etc/taskwire/gateway.env"]) assert.ok(existsSync(path.join(folder, file)), file);
+    const stack = await Stack.start({ gateways: 0 });
+    try {
+      const gateway = stack.beginGateway(await freePort(), {}, path.join(folder, "usr/lib/taskwire"));
+      await stack.ready(gateway, gateway.url);
+      assert.match(await (await fetch(`${gateway.url}/`)).text(), /<!doctype html>/i, "the page stands beside it");
+      assert.match((await exec(path.join(folder, "usr/bin/taskctl"), ["--help"])).stdout, /taskctl/);
+      assert.equal((await gateway.stop()).code, 0);
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
 
