@@ -175,8 +175,8 @@ static void on_driver_log(mongoc_log_level_t level, const char *domain, const ch
 
 static void on_first_open(void)
 {
+    mongoc_log_set_handler(on_driver_log, NULL);   /* first: mongoc_init may warn, too */
     mongoc_init();
-    mongoc_log_set_handler(on_driver_log, NULL);
     atexit(mongoc_cleanup);
 }
 

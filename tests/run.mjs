@@ -3,7 +3,7 @@
 //   node tests/run.mjs [suite ...]      B=build/release (what to test), SAN (set for sanitizers)
 //
 // Quick suites run one after the other; those that mostly wait for real servers run together, a
-// few programs per core at a time (tests/suites/tap.mjs).
+// few programs at a time (tests/suites/tap.mjs).
 // Each suite is a file in tests/suites/ that exports `run(context)` and gives back
 // {passed, failed, skipped: [{name, reason}]}. The last line printed is
 // `N passed, N failed, N skipped`, with each skip listed above it.

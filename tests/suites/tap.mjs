@@ -6,7 +6,7 @@ import path from "node:path";
 
 /** How many programs run at once, whichever suites they belong to. They wait more than they
  *  work, but on a crowded machine real clients run into real time-outs. */
-export const WIDTH = Number(process.env.TASKWIRE_TEST_WIDTH) || 3 * cpus().length;
+export const WIDTH = Number(process.env.TASKWIRE_TEST_WIDTH) || 2 * cpus().length + 1;
 
 let free = WIDTH;
 const waiting = [];

@@ -289,7 +289,7 @@ test("followers through kills and drains: every seq once, in order", { timeout: 
     const { body } = await stack.call("GET", `/api/tasks/${id}`, { token });
     const range = (from) => Array.from({ length: body.seq - from + 1 }, (_, i) => from + i);
     const mine = followers.filter((f) => f.id === id);
-    await until("all are at the end", async () => mine.every((f) => f.of("task:event_added").at(-1)?.payload.seq === body.seq), { ms: 30_000 });
+    await until("all are at the end", async () => mine.every((f) => f.of("task:event_added").at(-1)?.payload.seq === body.seq), { ms: 90_000 });
     for (const f of mine) {
       assert.deepEqual(f.of("task:event_added").map((e) => e.payload.seq), range(f.of("task:state")[0].payload.seq + 1));
       assert.equal(f.of("task:state").length, 1, "it never had to begin anew");
