@@ -51,13 +51,14 @@ function report(name, { passed, note, why }, ours, theirs) {
 }
 
 // The reference handles a packet a tick after it came, so on a busy machine what it says may depend on
-// luck: it is asked again (ours never is) before the answers count as different.
+// luck: it is asked again before the answers count as different. Ours is asked again only where a
+// scenario is about time, which the machine may have kept from the client.
 async function runOne(scenario, echo, reference) {
   const both = [transcriptOf(scenario, echo), transcriptOf(scenario, reference)];
-  const ours = await both[0];
-  let theirs = await both[1];
+  let ours = await both[0], theirs = await both[1];
   for (let again = 0; again < 2 && !judge(scenario, ours, theirs).passed; again++) {
     theirs = await transcriptOf(scenario, reference);
+    if (scenario.name.startsWith("time: ")) ours = await transcriptOf(scenario, echo);
   }
   report(scenario.name, judge(scenario, ours, theirs), ours, theirs);
 }

@@ -16,13 +16,16 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "
 export const build = process.env.TASKWIRE_BUILD || path.join(root, "build/release");
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-export function freePort() {
-  return new Promise((done, fail) => {
-    const s = net.createServer().on("error", fail).listen(0, "127.0.0.1", () => {
-      const { port } = s.address();
-      s.close(() => done(port));
+/** A port that nobody listens on. Below those that the kernel gives to outgoing connections, so
+ *  that none of theirs takes it before whoever asked does. */
+export async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const isFree = await new Promise((done) => {
+      const s = net.createServer().on("error", () => done(false)).listen(port, "127.0.0.1", () => s.close(() => done(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 /** Wait until `check` gives something true; says `what` where it never does. */

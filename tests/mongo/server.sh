@@ -50,9 +50,14 @@ as_nobody() {
 }
 give_to_nobody() { if is_root; then chown $NOBODY:$NOBODY "$1"; fi; }
 
+# Below the ports that outgoing connections are given.
 free_port() {
-    node -e 'const s = require("net").createServer();
-        s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); });'
+    node -e 'const net = require("net"), attempt = () => {
+        const port = 10000 + Math.floor(Math.random() * 22000);
+        const s = net.createServer().on("error", attempt);
+        s.listen(port, "127.0.0.1", () => s.close(() => console.log(port)));
+    };
+    attempt();'
 }
 
 # --- build ---

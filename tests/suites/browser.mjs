@@ -7,7 +7,7 @@ import { inParallel, runTap, sum } from "./tap.mjs";
 export async function run({ root, build, logs }) {
   const base = path.join(root, "tests/browser");
   const jobs = readdirSync(base).sort().filter((f) => f.endsWith(".test.mjs")).map((file) => () => runTap({
-    name: file, argv: [process.execPath, "--test", "--test-reporter=tap", path.join(base, file)], cwd: root,
+    isChained: true, name: file, argv: [process.execPath, "--test-reporter=tap", path.join(base, file)], cwd: root,
     env: { TASKWIRE_BUILD: path.join(root, build) },
     log: path.join(logs, `browser-${file}.log`), timeoutMs: 600_000,
   }));

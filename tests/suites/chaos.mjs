@@ -8,7 +8,7 @@ export async function run({ root, build, logs, sanitized }) {
   const base = path.join(root, "tests/chaos"), results = [];
   for (const file of readdirSync(base).sort().filter((f) => f.endsWith(".test.mjs"))) {
     results.push(await runTap({
-      name: file, argv: [process.execPath, "--test", "--test-reporter=tap", path.join(base, file)], cwd: root,
+      isChained: true, name: file, argv: [process.execPath, "--test-reporter=tap", path.join(base, file)], cwd: root,
       env: { TASKWIRE_BUILD: path.join(root, build), TASKWIRE_SANITIZED: sanitized ? "1" : "" },
       log: path.join(logs, `chaos-${file}.log`), timeoutMs: process.env.TASKWIRE_CHAOS === "full" ? 1_800_000 : 420_000,
     }));

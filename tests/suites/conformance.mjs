@@ -13,7 +13,7 @@ export async function run({ root, build, logs }) {
       continue;
     }
     results.push(await runTap({
-      name: `conformance/${program}`, argv: [process.execPath, `${program}.mjs`], cwd: folder,
+      isChained: true, name: `conformance/${program}`, argv: [process.execPath, `${program}.mjs`], cwd: folder,
       env: { B: build, TASKWIRE_BUILD: path.join(root, build) }, log: path.join(logs, `conformance-${program}.log`), timeoutMs: 900_000,   // compilers may have to be fetched first
     }));
   }

@@ -16,7 +16,7 @@ export async function run({ root, build, logs, sanitized }) {
   const jobs = scenarios(base).map((file) => () => {
     const name = path.relative(base, file);
     return runTap({
-      name, argv: [process.execPath, "--test", "--test-reporter=tap", file], cwd: root,
+      name, argv: [process.execPath, "--test-reporter=tap", file], cwd: root,
       env: { TASKWIRE_BUILD: path.join(root, build), TASKWIRE_SANITIZED: sanitized ? "1" : "" },
       log: path.join(logs, `integration-${name.replaceAll("/", "-")}.log`),
       timeoutMs: 180_000,

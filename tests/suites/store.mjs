@@ -7,25 +7,14 @@
 // never under CI.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, chmodSync } from "node:fs";
-import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "../integration/harness.mjs";
 import { runTap, sum } from "./tap.mjs";
 
 const exec = promisify(execFile);
 const START_MS = 30 * 60_000; // the first time it is fetched and built; each download has its own limit
-
-function freePort() {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.on("error", failed);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
 
 /** What a server that cannot be had does to the result. */
 export function withoutServer({ CI, TASKWIRE_WITHOUT_MONGO }, why) {
@@ -41,7 +30,7 @@ export async function run({ root, build, logs, sanitized }) {
   chmodSync(folder, 0o755); // the server's unprivileged user passes through it
   const env = { TM_RUN: path.join(folder, "mongo"), TM_DURABLE: "1", CMOCKA_MESSAGE_OUTPUT: "TAP" };
   const suite = (name, ...args) => runTap({
-    name: `store over ${name}`, argv: [binary, ...args], cwd: root, env,
+    isChained: true, name: `store over ${name}`, argv: [binary, ...args], cwd: root, env,
     log: path.join(logs, `store-${name}.log`), timeoutMs: sanitized ? 900_000 : 420_000,
   });
   const results = [];

@@ -2,16 +2,7 @@
 // to many is compressed once, and they read less than those who did not ask for it.
 import test from "node:test";
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
-import { Stack, ask, until } from "../harness.mjs";
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((done) => server.once("listening", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
+import { Stack, ask, freePort, until } from "../harness.mjs";
 
 const SQUEEZING = 20;
 const TEXT = "The same words over and over again. ".repeat(250).slice(0, 9000);
