@@ -167,7 +167,8 @@ static bool send_head(struct http_request *r, const struct http_answer *a,
 
     assert(a->status >= 200 && a->status <= 599);
     /* The client must know it before it sends the next request (RFC 9112 §9.6). */
-    r->close_after |= a->close || r->server->is_draining || (!r->is_whole && !r->is_discarding);
+    r->close_after |= a->close || r->server->is_winding_down ||
+                      (!r->is_whole && !r->is_discarding);
     append_head(r, a, framing);
     fits = !buf_failed(&r->server->scratch);
     if (!fits)

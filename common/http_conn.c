@@ -159,7 +159,7 @@ static void on_head(struct http_request *c, struct slice rest)
     c->method = http_method_parse(h->method);
     c->body_max = s->options.body_bytes_max;
     c->is_whole = !h->has_body;
-    c->close_after = !h->keep_alive || h->minor == 0 || s->is_draining;
+    c->close_after = !h->keep_alive || h->minor == 0 || s->is_winding_down;
     split_target(c);
     if (s->metric_requests != NULL)
         metric_inc(s->metric_requests);

@@ -231,11 +231,17 @@ static void close_listeners(struct http_server *s)
         net_listener_close(s->listeners[--s->listener_count]);
 }
 
+void http_server_wind_down(struct http_server *s)
+{
+    s->is_winding_down = true;
+}
+
 void http_server_drain(struct http_server *s)
 {
     if (s->is_draining || s->is_closing)
         return;
     s->is_draining = true;
+    http_server_wind_down(s);
     close_listeners(s);
     for (int i = 0; i < CONN_DONE; i++)
         list_each_safe(node, &s->phases[i])

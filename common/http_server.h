@@ -59,6 +59,12 @@ int http_server_port(const struct http_server *s);
  * this fails. */
 int http_server_listen_on(struct http_server *s, int fd);
 
+/* Serve on, but close each connection after its next answer, which says so: proxies and pools that
+ * keep connections then ask elsewhere, or on new ones. A POST on a kept connection that is closed
+ * at that very moment fails, and who sent it may not repeat it; so this comes some time before
+ * http_server_drain. */
+void http_server_wind_down(struct http_server *s);
+
 /* Stop accepting; idle connections close, the others after their current answer
  * (`Connection: close`), those that have just been made after their first. */
 void http_server_drain(struct http_server *s);

@@ -74,7 +74,8 @@ struct http_server {
     uint64_t                           tick_ms;
     size_t                             connections;
     size_t                             refs;   /* requests and own handles */
-    bool                               is_draining;
+    bool                               is_winding_down;    /* connections end with an answer */
+    bool                               is_draining;        /* and no new ones are accepted */
     bool                               is_closing;
     struct buf                         scratch;            /* for answers' heads */
     int64_t                            date_second;

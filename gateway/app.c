@@ -69,16 +69,18 @@ static int on_handshake(struct http_request *r, const char **why, void *arg)
     char        peer[NET_ADDRESS_SIZE];
 
     http_request_peer(r, peer);
-    if (a->drain_began_ms != 0 || a->is_closing || !control_is_known(a->control))
+    if (a->drain_began_ms != 0 || a->is_closing || !control_is_known(a->control)) {
+        metric_inc(a->refused[REFUSAL_NOT_READY]);
         return 503;
+    }
     if (!origins_allow(a->options.origins, http_request_header(r, "Origin"),
                        http_request_header(r, "Host"))) {
-        metric_inc(a->refused);
+        metric_inc(a->refused[REFUSAL_ORIGIN]);
         *why = "Origin not allowed";
         return 403;
     }
     if (addresses_is_full(&a->addresses, peer)) {
-        metric_inc(a->refused);
+        metric_inc(a->refused[REFUSAL_ADDRESS]);
         *why = "Too many connections";
         return 403;
     }
@@ -125,6 +127,18 @@ static void on_foreign(struct http_request *r, struct slice owner, void *arg)
 
 /* --- sockets --- */
 
+static enum refusal refusal_of(enum error_code code)
+{
+    switch (code) {
+    case ERROR_TOKEN_EXPIRED: return REFUSAL_EXPIRED;
+    case ERROR_REVOKED:       return REFUSAL_REVOKED;
+    case ERROR_FEATURE_OFF:   return REFUSAL_FEATURE;
+    case ERROR_CONNECTIONS:   return REFUSAL_CROWD;
+    case ERROR_UNAVAILABLE:   return REFUSAL_NOT_READY;
+    default:                  return REFUSAL_TOKEN;
+    }
+}
+
 void app_refuse(struct app *a, struct sio_socket *s, enum error_code code)
 {
     const struct error_spec *spec = error_spec(code);
@@ -135,7 +149,7 @@ void app_refuse(struct app *a, struct sio_socket *s, enum error_code code)
     buf_init(&data, 256);
     buf_printf(&data, "{\"code\":\"%s\"}", spec->code);
     peers_count_error(&a->peers, code);
-    metric_inc(a->refused);
+    metric_inc(a->refused[refusal_of(code)]);
     sio_refuse(s, spec->text, buf_peek(&data));
     buf_deinit(&data);
 }
@@ -431,8 +445,12 @@ static double read_errors(void *arg)
 
 static void metrics_make(struct app *a, struct metrics *m)
 {
-    a->refused = metrics_counter(m, "taskwire_connections_refused_total", NULL,
-                                 "Handshakes and sockets that were refused.");
+#define X(name, label)                                                                      \
+    a->refused[REFUSAL_##name] = metrics_counter(m, "taskwire_connections_refused_total",    \
+                                                 "reason=\"" label "\"",                     \
+                                                 "Handshakes and sockets that were refused.");
+    REFUSAL_MAP(X)
+#undef X
     metrics_read(m, "taskwire_users_online", NULL, "People with a socket here.", read_users, a);
     metrics_read(m, "taskwire_events_sent_total", NULL, "Events sent to clients.", read_sent, a);
     metrics_read(m, "taskwire_events_received_total", NULL, "Events from clients.",

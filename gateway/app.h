@@ -29,6 +29,24 @@
 #include "gateway/topics.h"
 #include "gateway/users.h"
 
+/* why somebody is not let in: the metric's label */
+#define REFUSAL_MAP(X)                                                  \
+    X(NOT_READY, "not_ready")                                           \
+    X(ORIGIN,    "origin")                                              \
+    X(ADDRESS,   "address_full")                                        \
+    X(TOKEN,     "unauthorized")                                        \
+    X(EXPIRED,   "token_expired")                                       \
+    X(REVOKED,   "revoked")                                             \
+    X(FEATURE,   "feature_off")                                         \
+    X(CROWD,     "too_many_connections")
+
+enum refusal {
+#define X(name, label) REFUSAL_##name,
+    REFUSAL_MAP(X)
+#undef X
+    REFUSAL_COUNT
+};
+
 struct app_options {
     const char          *gateway;              /* this gateway's id */
     const char          *redis_url;
@@ -81,7 +99,7 @@ struct app {
     bool                  is_closing;
     void                (*on_closed)(void *arg);
     void                 *on_closed_arg;
-    struct metric        *refused;
+    struct metric        *refused[REFUSAL_COUNT];
 };
 
 /* `options`' texts and what they point to must outlive it. Returns 0, or ERR_INVALID where the Redis

@@ -128,6 +128,11 @@ int front_listen_metrics(struct front *f, struct net *net, const char *address, 
     return listen_on(f->metrics, address, port, fd);
 }
 
+void front_wind_down(struct front *f)
+{
+    http_server_wind_down(f->clients);
+}
+
 void front_drain(struct front *f)
 {
     http_server_drain(f->clients);

@@ -34,6 +34,7 @@ void front_init(struct front *f, struct net *net, const struct front_parts *part
 int front_listen(struct front *f, const char *address, int port, int fd);
 int front_listen_metrics(struct front *f, struct net *net, const char *address, int port, int fd);
 
+void front_wind_down(struct front *f);         /* connections end with their next answer */
 void front_drain(struct front *f);             /* no new connections */
 bool front_is_drained(const struct front *f);  /* and the old ones are gone */
 void front_close(struct front *f);

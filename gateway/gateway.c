@@ -2,10 +2,12 @@
  *
  * Stopping takes its time (SPEC F4), a step after the other:
  *
- *     NOTICE   we say that we are not ready, and serve on: load balancers take a moment to hear it
+ *     NOTICE   we say that we are not ready, and serve on: load balancers take a moment to hear it;
+ *              connections that are kept between requests end with their next answer
  *     MOVING   no new sessions; clients are closed a few at a time, without a DISCONNECT packet, so
  *              that they go on elsewhere (DESIGN 13); requests of others' sessions still pass
- *     LEAVING  the last has gone, or the time is over: no new connections; answers under way end
+ *     LEAVING  the last has gone, or the time is over: no new connections; answers under way end,
+ *              and those of taskd are waited for: a call that was cut may have been acted on
  *     CLOSED   everything is closed: first the doors, then what is behind them; the loop then
  *              runs empty by itself
  *
@@ -28,6 +30,7 @@
 #define ID_BYTES      9                        /* of randomness in a gateway's id */
 #define STOP_LOOK_MS  50
 #define LEAVE_MS      1000                     /* for answers that are under way */
+#define PASSING_MS    9000                     /* more for REST calls that taskd has not answered */
 
 enum stage { STAGE_SERVING, STAGE_NOTICE, STAGE_MOVING, STAGE_LEAVING, STAGE_CLOSED };
 
@@ -240,10 +243,19 @@ static bool has_moved(const struct gateway *g)
     return app_is_drained(&g->app) && cluster_is_drained(&g->cluster);
 }
 
+static bool has_left(const struct gateway *g, uint64_t now_ms)
+{
+    if (has_moved(g) && front_is_drained(&g->front))
+        return true;
+    return now_ms >= g->until_ms &&
+           (proxy_calls(&g->proxy) == 0 || now_ms >= g->until_ms + PASSING_MS);
+}
+
 static void on_stop_look(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
-    bool            is_over = net_now_ms(g->net) >= g->until_ms;
+    uint64_t        now_ms = net_now_ms(g->net);
+    bool            is_over = now_ms >= g->until_ms;
 
     if (g->stage == STAGE_NOTICE && is_over) {
         begin_moving(g);
@@ -251,8 +263,7 @@ static void on_stop_look(uv_timer_t *timer)
         app_log_drained(&g->app);
         front_drain(&g->front);
         enter(g, STAGE_LEAVING, LEAVE_MS);
-    } else if (g->stage == STAGE_LEAVING &&
-               (is_over || (has_moved(g) && front_is_drained(&g->front)))) {
+    } else if (g->stage == STAGE_LEAVING && has_left(g, now_ms)) {
         close_all(g);
     }
 }
@@ -269,6 +280,7 @@ void gateway_stop(struct gateway *g)
     log_info("stopping", LOG_NUM("notice_seconds", g->settings->drain_notice_seconds));
     supervisor_stopping(g->supervisor);
     health_drain(&g->health);
+    front_wind_down(&g->front);
     enter(g, STAGE_NOTICE, (uint64_t)g->settings->drain_notice_seconds * 1000);
     uv_timer_start(&g->stop_timer, on_stop_look, 0, STOP_LOOK_MS);
 }

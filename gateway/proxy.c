@@ -32,6 +32,7 @@ struct passage {                               /* one call on its way */
 void proxy_init(struct proxy *p, struct taskd_client *taskd, struct metrics *m)
 {
     p->taskd = taskd;
+    p->calls = 0;
     p->passed = metrics_counter(m, "taskwire_proxy_passed_total", NULL,
                                 "REST calls that taskd answered.");
     p->failed = metrics_counter(m, "taskwire_proxy_failed_total", NULL,
@@ -160,6 +161,12 @@ static void answer_failure(struct http_request *r, int err)
     problem_answer_status(r, status, ERROR_UNAVAILABLE, NULL);
 }
 
+static void passage_free(struct passage *p)
+{
+    p->proxy->calls--;
+    free(p);
+}
+
 static void on_answer(int err, const struct http_result *result, void *arg)
 {
     struct passage *p = arg;
@@ -172,7 +179,7 @@ static void on_answer(int err, const struct http_result *result, void *arg)
         log_warn("proxy-failed", LOG_ERR(err));
         answer_failure(p->request, err);
     }
-    free(p);
+    passage_free(p);
 }
 
 static void on_gone(struct http_request *r, void *arg)
@@ -181,7 +188,7 @@ static void on_gone(struct http_request *r, void *arg)
 
     (void)r;
     taskd_call_cancel(p->call);
-    free(p);
+    passage_free(p);
 }
 
 void proxy_handle(struct proxy *p, struct http_request *r)
@@ -199,6 +206,7 @@ void proxy_handle(struct proxy *p, struct http_request *r)
     buf_init(&forwarded, 4096);
     passage = mem_new(struct passage);
     passage->proxy = p;
+    p->calls++;
     passage->request = r;
     o.target = http_request_target(r);
     o.body = http_request_body(r);
@@ -208,9 +216,14 @@ void proxy_handle(struct proxy *p, struct http_request *r)
     buf_deinit(&forwarded);
     if (err != 0) {
         metric_inc(p->failed);
-        free(passage);
+        passage_free(passage);
         answer_failure(r, err);
         return;
     }
     http_request_on_gone(r, on_gone, passage);
+}
+
+size_t proxy_calls(const struct proxy *p)
+{
+    return p->calls;
 }

@@ -12,6 +12,7 @@
 struct proxy {
     struct taskd_client *taskd;
     struct metric       *passed, *failed;
+    size_t               calls;                /* under way */
 };
 
 void proxy_init(struct proxy *p, struct taskd_client *taskd, struct metrics *m);
@@ -21,6 +22,8 @@ void proxy_head(struct http_request *r);
 
 /* Pass it on and answer it, later. */
 void proxy_handle(struct proxy *p, struct http_request *r);
+
+size_t proxy_calls(const struct proxy *p);     /* under way; each ends within taskd_client's time */
 
 /* May this path (as sent) be passed on? Anything that another parser could read as another
  * path (encoded letters or slashes, empty or dot segments) may not. Pure. */

@@ -392,6 +392,11 @@ int api_listen_metrics(struct api *a, const char *address, int port, int fd, int
     return listen_on(a->metrics_server, address, port, fd, out_port);
 }
 
+void api_wind_down(struct api *a)
+{
+    http_server_wind_down(a->server);
+}
+
 void api_drain(struct api *a)
 {
     http_server_drain(a->server);

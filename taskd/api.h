@@ -37,6 +37,9 @@ struct api *api_new(const struct api_parts *parts);
 int api_listen(struct api *a, const char *address, int port, int fd, int *out_port);
 int api_listen_metrics(struct api *a, const char *address, int port, int fd, int *out_port);
 
+/* Serve on, but connections that are kept between requests end with their next answer. */
+void api_wind_down(struct api *a);
+
 /* Take no new connections; what is under way is answered, and its connection closed. */
 void api_drain(struct api *a);
 

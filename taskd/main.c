@@ -2,7 +2,8 @@
  *
  * Everything happens on one loop; what blocks, the store's own threads do. On SIGTERM it is not
  * ready at once and gives the ingest's lease back as soon as what acts has been written; it
- * serves on until gateways have noticed (DRAIN_NOTICE_SECONDS), then takes no new connections,
+ * serves on until gateways have noticed (DRAIN_NOTICE_SECONDS; kept connections end with their
+ * next answer, so that none is closed under a request), then takes no new connections,
  * finishes what it began, and ends with an empty loop: a second signal ends it on the spot. */
 #include <assert.h>
 #include <signal.h>
@@ -156,6 +157,7 @@ static void on_signal(uv_signal_t *handle, int number)
              LOG_NUM("notice_seconds", d->settings.drain_notice_seconds));
     supervisor_stopping(d->supervisor);
     health_drain(d->health);
+    api_wind_down(d->api);
     ingest_drain(d->ingest);
     d->listens_until_ms = uv_now(&d->loop) + (uint64_t)d->settings.drain_notice_seconds * 1000;
     uv_timer_start(&d->stop, on_stop_tick, 0, STOP_TICK_MS);

@@ -89,7 +89,8 @@ test(`${CLIENTS} clients notice nothing of two taskd and three gateways that are
     // are snapshots instead. Nothing else keeps anybody from going on.
     const anew = Object.entries(seenBy).filter(([name, n]) => n > 0 && /^taskwire_recoveries_total/.test(name) && !/"(recovered|unavailable)"/.test(name));
     assert.deepEqual(anew, []);
-    assert.ok(sum("recovered") > 0 && sum("recovered") + (seenBy['taskwire_recoveries_total{outcome="unavailable"}'] ?? 0) >= sum("connects") - CLIENTS);
+    const excused = sum("seatless") + (seenBy['taskwire_recoveries_total{outcome="unavailable"}'] ?? 0);
+    assert.ok(sum("recovered") > 0 && sum("recovered") + excused >= sum("connects") - CLIENTS);
     assert.ok(moved.length >= CLIENTS, "everybody was moved at least once");
     if (!OLD) assert.equal(drains.length, 3);  // a version from before this line was written says nothing
     // A gateway that a slow machine kept waiting for a moment makes good for it at twice the rate.

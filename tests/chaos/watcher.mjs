@@ -18,7 +18,7 @@ class Followed {
 
 export class Watcher {
   constructor({ name, token, base, transports, tasks, hasBoard }) {
-    Object.assign(this, { name, base, transports, hasBoard, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, refused: 0, back: 0, errors: {}, delays: {}, moved: [] });
+    Object.assign(this, { name, base, transports, hasBoard, problems: [], heard: 0, snapshots: 0, connects: 0, recovered: 0, seatless: 0, refused: 0, back: 0, errors: {}, delays: {}, moved: [] });
     this.tasks = new Map(tasks.map((id) => [id, new Followed()]));
     this.board = { isJoined: false, rows: new Map(), counts: null, rev: 0, note() {} };
     this.socket = io(base, { auth: { token }, transports, forceNew: true, reconnectionDelay: 100, reconnectionDelayMax: 1000, timeout: 10_000 });
@@ -42,6 +42,9 @@ export class Watcher {
     this.connects++;
     for (const followed of this.tasks.values()) followed.note(`connect ${this.socket.recovered ? "recovered" : "anew"}`);
     for (const followed of [...this.tasks.values(), this.board]) this.#ask(followed, this.socket.recovered);
+    // Who was let in without a seat, as Redis was too slow to note it, has nothing to come back to.
+    if (this.connects > 1 && !this.hasSeat) this.seatless++;
+    this.hasSeat = Boolean(this.socket._pid);
     if (this.socket.recovered) {
       this.recovered++;
     } else {
@@ -128,8 +131,8 @@ export class Watcher {
   }
 
   report() {
-    const { name, problems, heard, snapshots, back, connects, recovered, refused, errors, moved } = this, delays = Object.values(this.delays);
-    return { name, problems, heard, snapshots, back, connects, recovered, refused, errors, moved, delays, isConnected: this.socket.connected,
+    const { name, problems, heard, snapshots, back, connects, recovered, seatless, refused, errors, moved } = this, delays = Object.values(this.delays);
+    return { name, problems, heard, snapshots, back, connects, recovered, seatless, refused, errors, moved, delays, isConnected: this.socket.connected,
       board: this.hasBoard ? { rows: [...this.board.rows.values()].map(({ taskId, seq, status }) => ({ taskId, seq, status })), counts: this.board.counts } : null,
       tasks: [...this.tasks].map(([id, { seq, status, lines }]) => ({ id, seq, status, lines })) };
   }

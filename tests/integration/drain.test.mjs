@@ -76,6 +76,32 @@ test("a taskd that stops hands the ingest over at once, and answers REST until i
   }
 });
 
+test("connections that are kept between requests end with an answer while a service still serves, and what taskd does is waited for", async () => {
+  const stack = await Stack.start({ taskdEnv: { DRAIN_NOTICE_SECONDS: "3" }, gatewayEnv: { DRAIN_NOTICE_SECONDS: "3", DRAIN_SECONDS: "0" } });
+  try {
+    const [gateway] = stack.gateways, notice = (base) => fetch(`${base}/api/health/ready`).then((r) => ({ status: r.status, connection: r.headers.get("connection") }));
+    for (const base of [gateway.url, stack.taskdUrl]) assert.deepEqual(await notice(base), { status: 200, connection: null });
+    const ended = gateway.stop(30_000);
+    await until("it says so", async () => (await notice(gateway.url)).status === 503);
+    assert.equal((await notice(gateway.url)).connection, "close");
+    assert.equal((await fetch(`${gateway.url}/api/config`, { headers: { Authorization: `Bearer ${stack.token()}` } })).headers.get("connection"), "close");
+    stack.taskd.signal("SIGSTOP");             // it answers when the gateway would be gone
+    const call = stack.call("POST", "/api/tasks", { base: gateway.url, body: { description: "Late" } });
+    await until("nobody can come in", () => fetch(`${gateway.url}/api/health/live`).then(() => false, () => true));
+    await sleep(2000);
+    assert.equal(gateway.isRunning, true, "it waits for taskd's answer");
+    stack.taskd.signal("SIGCONT");
+    assert.equal((await call).status, 202);
+    assert.deepEqual(await ended, { code: 0, signal: null });
+    const stopped = stack.taskd.stop(30_000);
+    await until("taskd says so", async () => (await notice(stack.taskdUrl)).status === 503);
+    assert.equal((await notice(stack.taskdUrl)).connection, "close");
+    assert.deepEqual(await stopped, { code: 0, signal: null });
+  } finally {
+    await stack.stop();
+  }
+});
+
 test("what was under way when a taskd was stopped is stored, published and answered", async () => {
   const stack = await Stack.start();
   try {

@@ -107,6 +107,11 @@ test("the figures are those of what happened", async (t) => {
   assert.ok(now.get("process_open_fds") > 5 && now.get("process_resident_memory_bytes") > 1e6);
   for (const p of people) p.disconnect();
   await until("they are gone", async () => (await all()).get("taskwire_sio_sockets") === 0);
+  assert.equal((await fetch(`${stack.url}/socket.io/?EIO=4&transport=polling`, { headers: { Origin: "https://elsewhere.example" } })).status, 403);
+  await assert.rejects(stack.connect({ token: "none", reconnection: false }), /valid token/);
+  now = await all();
+  const refused = [...now.keys()].filter((key) => key.startsWith("taskwire_connections_refused_total") && more(key) > 0);
+  assert.deepEqual(refused.sort(), ["origin", "unauthorized"].map((why) => `taskwire_connections_refused_total{reason=${why}}`));
 });
 
 function files(folder) {

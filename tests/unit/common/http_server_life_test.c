@@ -221,6 +221,26 @@ static void draining_lets_requests_finish(void **state)
     WAIT(http_server_connections(t.server) == 0);
 }
 
+static void winding_down_serves_on_and_ends_kept_connections(void **state)
+{
+    int kept = dial(), later;
+
+    (void)state;
+    say(kept, GET("/before"));
+    hear_until(kept, "/before");
+    assert_int_equal(count("Connection: close"), 0);
+    http_server_wind_down(t.server);
+    say(kept, GET("/after"));
+    hear_end(kept);
+    assert_true(heard("|/after|"));
+    later = dial();                            /* who is new is served, once */
+    say(later, GET("/new"));
+    hear_end(later);
+    assert_true(heard("|/new|"));
+    assert_int_equal(count("Connection: close"), 2);
+    WAIT(http_server_connections(t.server) == 0);
+}
+
 static void closing_tells_those_who_wait(void **state)
 {
     int fd = dial(), second = dial();
@@ -274,6 +294,7 @@ int main(void)
         TEST(a_taken_stream_brings_what_came_behind),
         TEST(a_held_request_can_be_taken_later),
         TEST(draining_lets_requests_finish),
+        TEST(winding_down_serves_on_and_ends_kept_connections),
         TEST(closing_tells_those_who_wait),
         TEST(connections_and_refusals_are_counted),
     };
