@@ -117,7 +117,13 @@ static void begin_anew(struct arrival *a)
 
 void arrival_give_up(struct arrival *a, enum arrival_outcome why)
 {
+    const struct recovery *r = a->has_recovery ? &a->recovery : NULL;
+
     metric_inc(a->all->outcomes[why]);
+    if (why == ARRIVAL_LOST && r != NULL)
+        log_info("recovery-lost", LOG_TEXT("why", r->why != NULL ? r->why : "the feed had a gap"),
+                 LOG_NUM("from", r->from.at.number), LOG_NUM("to", r->target.number),
+                 LOG_NUM("bytes", r->bytes));
     begin_anew(a);
 }
 

@@ -27,6 +27,7 @@
 
 #define ROOM_PREFIX "t:"
 #define TASK_LEN    24
+#define TOO_MUCH    "more was missed than is kept for one client"
 
 /* --- offsets --- */
 
@@ -237,6 +238,12 @@ static size_t weight(struct recovery *r, const struct frame *f)
 
 /* --- taking in --- */
 
+static enum recovery_step lost(struct recovery *r, const char *why)
+{
+    r->why = why;
+    return RECOVERY_LOST;
+}
+
 static bool keep(struct recovery *r, struct frame *f, bool is_late)
 {
     struct frame ***list = is_late ? &r->late : &r->frames;
@@ -282,7 +289,7 @@ enum recovery_step recovery_begin(struct recovery *r, struct position at)
         (r->from.at.epoch == at.epoch && r->from.at.number > at.number))
         return RECOVERY_AHEAD;
     if (r->from.at.epoch != at.epoch)
-        return RECOVERY_LOST;
+        return lost(r, "another life of the log");
     r->target = at;
     r->next = r->from.at.number;
     r->is_reading = true;
@@ -295,16 +302,17 @@ enum recovery_step recovery_begin(struct recovery *r, struct position at)
 enum recovery_step recovery_log(struct recovery *r, const struct slice *texts, size_t count)
 {
     if (count == 0)
-        return RECOVERY_LOST;                  /* cut off, or not there any more */
+        return lost(r, "the log ends early");  /* cut off, or not there any more */
     for (size_t i = 0; i < count; i++) {
         struct frame *f = frame_new(texts[i]);
-        bool          fits = f != NULL && f->e.at.epoch == r->target.epoch &&
-                             f->e.at.number == r->next && keep(r, f, false);
+        bool          is_next = f != NULL && f->e.at.epoch == r->target.epoch &&
+                                f->e.at.number == r->next;
+        bool          fits = is_next && keep(r, f, false);
 
         if (f != NULL)
             frame_unref(f);
         if (!fits)
-            return RECOVERY_LOST;
+            return lost(r, is_next ? TOO_MUCH : "the log does not reach back");
         if (r->next++ == r->target.number)
             return finish(r);
     }
@@ -313,8 +321,10 @@ enum recovery_step recovery_log(struct recovery *r, const struct slice *texts, s
 
 enum recovery_step recovery_frame(struct recovery *r, struct frame *f)
 {
-    if (f->e.at.epoch != r->target.epoch || !keep(r, f, r->is_reading))
-        return RECOVERY_LOST;
+    if (f->e.at.epoch != r->target.epoch)
+        return lost(r, "a new life of the log");
+    if (!keep(r, f, r->is_reading))
+        return lost(r, TOO_MUCH);
     return r->is_reading ? RECOVERY_READ : RECOVERY_DONE;
 }
 

@@ -85,6 +85,7 @@ struct recovery {
     struct frame        **late;                /* live ones that came while the log was read */
     size_t                late_count, late_cap;
     size_t                bytes;               /* of the lines that may have to be said */
+    const char           *why;                 /* once LOST, in a few words; never freed */
 };
 
 /* Judge a record by the offset that came with it (empty: none). Returns 0, or ERR_INVALID: the

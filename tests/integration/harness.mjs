@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import { createHmac, randomBytes } from "node:crypto";
 import { io } from "socket.io-client";
+import { redisCall } from "./redis.mjs";
 
 const exec = promisify(execFile);
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -117,10 +118,7 @@ export class Stack {
 
   async redisCall(...args) { return this.redisCallAt(this.redisPort, ...args); }
 
-  async redisCallAt(port, ...args) {
-    const { stdout } = await exec("redis-cli", ["-p", String(port), ...args.map(String)], { maxBuffer: 1 << 28 });
-    return stdout.trim();
-  }
+  redisCallAt(port, ...args) { return redisCall(port, ...args); }
 
   /** More servers beside the first one, each with a folder of its own: their orgs are shared out. */
   async addRedis() {

@@ -228,7 +228,7 @@ test("twelve times in a row, from replica to replica, while the task moves on", 
   const { id: sid } = s;
   let publishing = true;
   let published = 0;
-  const writer = (async () => { while (publishing) { await notes(id, 1, published++); } })();
+  const writer = (async () => { for (; publishing; await sleep(15)) await notes(id, 1, published++); })();
   for (let i = 0; i < 12; i++) {
     await sleep(60);
     await drop(s);
@@ -410,7 +410,7 @@ test("a crowd that keeps losing its connections misses nothing and hears nothing
   const writers = watched.map(async (id, n) => {
     for (let i = 0; !over; i++, sent++) {
       await stack.publish("note", id, { text: `${n}/${i}` });
-      await sleep(Math.random() * 10);
+      await sleep(10 + Math.random() * 20);
     }
   });
   let recovered = 0;

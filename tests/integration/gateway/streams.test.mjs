@@ -276,7 +276,7 @@ test("followers through kills and drains: every seq once, in order", { timeout: 
   t.after(() => Promise.all(all.map((f) => f.close())));
   await until("all have begun", () => all.every((f) => f.events.length > 0));
   let over = false, sent = 0;
-  const writers = ids.map(async (id) => { for (; !over; sent++) await note(id); });
+  const writers = ids.map(async (id) => { for (; !over; sent++, await sleep(25)) await note(id); });
   const cutter = (async () => { while (!over) { await sleep(60); all[Math.floor(Math.random() * all.length)].cut(); } })();
   await until("some is said", () => sent > 30);
   await stack.gateways.pop().kill9();

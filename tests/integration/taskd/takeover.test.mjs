@@ -27,7 +27,7 @@ async function talk(ids, state) {
   while (!state.isOver) {
     said++;
     await Promise.all(ids.map((id) => publish(stack, "note", id, { text: String(said) })));
-    await sleep(15);
+    await sleep(120);                          // some fifty a second, of which a slow store keeps up with most
   }
   return said;
 }
