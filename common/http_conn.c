@@ -93,7 +93,7 @@ static void tell_gone(struct http_request *c)
 static void refuse(struct http_request *c, int status)
 {
     tell_gone(c);
-    http_server_count_refused(c->server);
+    http_server_count_refused(c->server, status);
     log_debug("http-refused", LOG_TEXT("server", c->server->name), LOG_NUM("status", status));
     c->close_after = true;
     if (c->is_discarding)                      /* this request has its answer */
@@ -183,7 +183,7 @@ static void on_body(struct http_request *c, struct slice piece)
     }
     /* Answer now, but read the rest away: a client that is still sending would otherwise
      * find its connection reset before it reads the answer, and lose the connection too. */
-    http_server_count_refused(c->server);
+    http_server_count_refused(c->server, 413);
     tell_gone(c);
     c->is_discarding = true;
     buf_deinit(&c->body);

@@ -30,11 +30,16 @@ const struct http_server_options HTTP_SERVER_DEFAULTS = {
 static struct label {
     struct label *next;
     char         *name;
-    struct buf    text;
+    struct buf    text, refused[HTTP_REFUSAL_COUNT];
 } *labels;
 
 static const struct label *label_of(const char *name)
 {
+    static const char *const REASONS[] = {
+#define X(name, reason) [HTTP_REFUSAL_##name] = reason,
+        HTTP_REFUSAL_MAP(X)
+#undef X
+    };
     struct label *l;
 
     for (l = labels; l != NULL; l = l->next)
@@ -44,28 +49,46 @@ static const struct label *label_of(const char *name)
     l->name = mem_strdup(name);
     buf_init(&l->text, 4096);
     buf_printf(&l->text, "server=\"%s\"", name);
+    for (int i = 0; i < HTTP_REFUSAL_COUNT; i++) {
+        buf_init(&l->refused[i], 4096);
+        buf_printf(&l->refused[i], "%s,reason=\"%s\"", l->text.data, REASONS[i]);
+    }
     l->next = labels;
     labels = l;
     return l;
 }
 
-static void metrics_make(struct http_server *s, struct metrics *m, const char *label)
+static void metrics_make(struct http_server *s, struct metrics *m, const struct label *l)
 {
     if (m == NULL)
         return;
-    s->metric_connections = metrics_gauge(m, "taskwire_http_connections", label,
+    s->metric_connections = metrics_gauge(m, "taskwire_http_connections", l->text.data,
                                           "HTTP connections open now");
-    s->metric_requests = metrics_counter(m, "taskwire_http_requests_total", label,
+    s->metric_requests = metrics_counter(m, "taskwire_http_requests_total", l->text.data,
                                          "HTTP requests whose head was read");
-    s->metric_refused = metrics_counter(m, "taskwire_http_refused_total", label,
-                                        "Connections and requests refused: malformed, too "
-                                        "large, too slow, too many");
+    for (int i = 0; i < HTTP_REFUSAL_COUNT; i++)
+        s->metric_refused[i] = metrics_counter(m, "taskwire_http_refused_total",
+                                               l->refused[i].data,
+                                               "Connections and requests refused");
 }
 
-void http_server_count_refused(struct http_server *s)
+static enum http_refusal refusal_of(int status)
 {
-    if (s->metric_refused != NULL)
-        metric_inc(s->metric_refused);
+    switch (status) {
+    case 408: return HTTP_REFUSAL_TOO_SLOW;
+    case 413: return HTTP_REFUSAL_TOO_LARGE;
+    case 431: return HTTP_REFUSAL_HEAD_TOO_LARGE;
+    case 503: return HTTP_REFUSAL_TOO_MANY;
+    default:  return HTTP_REFUSAL_MALFORMED;
+    }
+}
+
+void http_server_count_refused(struct http_server *s, int status)
+{
+    struct metric *m = s->metric_refused[refusal_of(status)];
+
+    if (m != NULL)
+        metric_inc(m);
 }
 
 /* --- time --- */
@@ -157,7 +180,7 @@ struct http_server *http_server_new(struct net *net, const char *name,
     s->date_second = -1;
     s->crlf = rcbuf_copy(SLICE("\r\n"));
     s->last_chunk = rcbuf_copy(SLICE("0\r\n\r\n"));
-    metrics_make(s, metrics, label->text.data);
+    metrics_make(s, metrics, label);
     return s;
 }
 
@@ -179,7 +202,7 @@ static void on_accept(struct stream *stream, void *arg)
     struct http_server *s = arg;
 
     if (s->connections >= s->options.connections_max) {
-        http_server_count_refused(s);
+        http_server_count_refused(s, 503);     /* it is not told: that would be another */
         log_warn("http-connections-full", LOG_TEXT("server", s->name),
                  LOG_NUM("connections", s->connections));
         stream_close(stream);

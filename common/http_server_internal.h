@@ -13,6 +13,21 @@
 #define CONN_PENDING_BYTES (16 * 1024)         /* pipelined bytes past which reading pauses */
 #define CONN_DISCARD_BYTES (8 * 1024 * 1024)   /* of a body that was too large; then cut */
 
+/* why a connection or a request is refused by the server itself: the metric's label */
+#define HTTP_REFUSAL_MAP(X)                                             \
+    X(MALFORMED,      "malformed")                                      \
+    X(TOO_LARGE,      "too_large")                                      \
+    X(HEAD_TOO_LARGE, "head_too_large")                                 \
+    X(TOO_SLOW,       "too_slow")                                       \
+    X(TOO_MANY,       "too_many")       /* connections */
+
+enum http_refusal {
+#define X(name, reason) HTTP_REFUSAL_##name,
+    HTTP_REFUSAL_MAP(X)
+#undef X
+    HTTP_REFUSAL_COUNT
+};
+
 /* How an answer's end is known. NOTHING: it has no body, whatever is written. */
 enum http_framing { FRAMED_BY_NOTHING, FRAMED_BY_LENGTH, FRAMED_BY_CHUNKS, FRAMED_BY_CLOSE };
 
@@ -86,11 +101,11 @@ struct http_server {
     uint32_t                           chunk_len;
     struct metric                     *metric_connections; /* NULL: no metrics */
     struct metric                     *metric_requests;
-    struct metric                     *metric_refused;
+    struct metric                     *metric_refused[HTTP_REFUSAL_COUNT];
 };
 
 void http_server_unref(struct http_server *s);
-void http_server_count_refused(struct http_server *s);
+void http_server_count_refused(struct http_server *s, int status);      /* 503: connections full */
 void http_server_wake(struct http_server *s, struct http_request *c);   /* go_on, next turn */
 
 /* http_conn.c */

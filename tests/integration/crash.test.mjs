@@ -12,7 +12,7 @@ for (const store of ["sqlite", "mongo"]) {
       watcher.on("task:created", ({ taskId }) => joins.set(taskId, ask(watcher, "task:join", { taskId })));
       assert.deepEqual(await ask(watcher, "dashboard:join", {}), { ok: true });
 
-      const simulator = stack.beginTaskctl("simulate", ["simulate", "--org", "load", "--rate", "200", "--seconds", "8", "--quiet"]);
+      const simulator = stack.beginTaskctl("simulate", ["simulate", "--org", "load", "--rate", "200", "--seconds", "6", "--quiet"]);
       for (let kills = 0; kills < 2; kills++) {
         await sleep(2000);
         await stack.taskd.kill9();

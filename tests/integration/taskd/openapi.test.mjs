@@ -132,7 +132,7 @@ async function schemathesis(url, env, args) {
   if (process.env.TASKWIRE_SANITIZED) argv.push("--max-examples", "8");
   const run = await new Promise((done) => {
     execFile(path.join(path.dirname(tools.python), "st"), argv, {
-      cwd: stack.folder, timeout: 120_000, maxBuffer: 1 << 26,
+      cwd: stack.folder, timeout: 170_000, maxBuffer: 1 << 26,
       env: { ...process.env, ...env, TASKWIRE_URL: url, TASKWIRE_TOKEN: who().token, TASKWIRE_HOOKS: path.join(here, "hooks.py"), PYTHONDONTWRITEBYTECODE: "1" },
     }, (error, stdout, stderr) => done({ error, text: stdout + stderr }));
   });

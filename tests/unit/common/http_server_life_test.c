@@ -272,7 +272,8 @@ static void connections_and_refusals_are_counted(void **state)
     metrics_print(t.metrics, &page);
     assert_non_null(strstr(page.data, "taskwire_http_connections{server=\"test\"} 1"));
     assert_non_null(strstr(page.data, "taskwire_http_requests_total{server=\"test\"} 2"));
-    assert_non_null(strstr(page.data, "taskwire_http_refused_total{server=\"test\"} 1"));
+    assert_non_null(strstr(page.data, "refused_total{server=\"test\",reason=\"malformed\"} 1"));
+    assert_non_null(strstr(page.data, "refused_total{server=\"test\",reason=\"too_large\"} 0"));
     buf_deinit(&page);
     close(fd);
 }
