@@ -3,7 +3,12 @@
 //
 //   window.taskwireHost = {
 //     // A valid token, asked for anew for each connection; null: nobody is signed in.
-//     getToken: async () => (await fetch("/session/token", { credentials: "include" })).text(),
+//     getToken: async () => {
+//       const answer = await fetch("/session/token", { credentials: "include" });
+//       if (answer.status === 401) return null;
+//       if (!answer.ok) throw new Error(`${answer.status}`);   // away: asked again later
+//       return answer.text();
+//     },
 //     // The person asked to be signed out here (optional).
 //     signOut: () => location.assign("/session/end"),
 //   };

@@ -12,11 +12,12 @@ export function ConnectionStatus(): ReactNode {
   const now = useNow(isWaiting ? 250 : null);
   const words = wordsFor(connection, isWaiting ? now : Date.now(), REFRESH_MS);
   // The seconds count down for eyes only: a screen reader hears the phase when it changes.
+  const spoken = !isWaiting ? words : connection.isCrowded ? "too many pages open" : "reconnecting";
   return (
     <span className="connection" data-phase={connection.phase}>
       <span className="connection-dot" aria-hidden />
       <span aria-hidden className="connection-words">{words}</span>
-      <span role="status" className="unseen">{isWaiting ? "reconnecting" : words}</span>
+      <span role="status" className="unseen">{spoken}</span>
       {isWaiting && <button type="button" className="quiet small" onClick={retryNow}>Now</button>}
     </span>
   );

@@ -5,18 +5,21 @@ import type { ReactNode } from "react";
 import { useServices } from "../context/WebSocketContext";
 import { useOfflineDetection } from "../hooks/useOfflineDetection";
 import { useStore } from "../hooks/useStore";
-import { clockTime } from "../model/ages";
+import { moment } from "../model/ages";
 
 export function OfflineBanner(): ReactNode {
   const { isOffline, since } = useOfflineDetection();
   const { letters } = useStore(useServices().outbox.state);
+  const { isCrowded } = useStore(useServices().live.connection);
   if (!isOffline) return null;
   const waiting = letters.filter((l) => l.refusal === null).length;
   return (
     <div className="offline-banner" role="status">
       <CloudOff aria-hidden size={16} />
-      <strong>You're offline. Reconnecting…</strong>
-      {since !== null && <span>Shown as of {clockTime(since)}.</span>}
+      {isCrowded
+        ? <strong>Too many of your pages are open. Close one, and this one goes live.</strong>
+        : <strong>You're offline. Reconnecting…</strong>}
+      {since !== null && <span>Shown as of {moment(since, Date.now())}.</span>}
       {waiting > 0 && <span>{waiting === 1 ? "1 form waits" : `${waiting} forms wait`} to be sent.</span>}
     </div>
   );

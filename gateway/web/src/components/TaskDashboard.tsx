@@ -8,6 +8,7 @@ import { useAnnounce } from "../hooks/useAnnounce";
 import { useDashboardSubscription, type DashboardView } from "../hooks/useDashboardSubscription";
 import { useHold } from "../hooks/useHold";
 import { useLate } from "../hooks/useLate";
+import { useOfflineDetection } from "../hooks/useOfflineDetection";
 import { usePageTitle } from "../hooks/usePageTitle";
 import { useRowKeys } from "../hooks/useRowKeys";
 import { useScrollMemory } from "../hooks/useScrollMemory";
@@ -53,6 +54,19 @@ function Empty({ filters, onClear }: { filters: Values; onClear: () => void }): 
     return <p className="empty">No tasks yet. Describe one above: press <kbd>n</kbd>, write, and <kbd>Ctrl</kbd> <kbd>Enter</kbd>.</p>;
   }
   return <p className="empty">No task fits these filters. <button type="button" className="quiet small" onClick={onClear}>Show all tasks</button></p>;
+}
+
+/** Why a list is not whole. Where the network is away the banner says it. */
+function Problem({ view }: { view: DashboardView }): ReactNode {
+  const { problem, isTryingAgain } = view.loading;
+  const { isOffline } = useOfflineDetection();
+  if (!problem || (isTryingAgain && isOffline)) return null;
+  return (
+    <p className="problem" role="alert">
+      The list could not be read: {problem}.{" "}
+      {isTryingAgain ? "Trying again…" : <button type="button" className="quiet small" onClick={view.again}>Try again</button>}
+    </p>
+  );
 }
 
 function waitingWords(fresh: number, moved: number): string {
@@ -142,7 +156,7 @@ export function TaskDashboard({ newTask }: { newTask: RefObject<HTMLTextAreaElem
       <div className="waiting-bar" data-there={waiting !== "" || undefined}>
         {waiting && <button type="button" className="primary small" onClick={letIn}>{waiting}</button>}
       </div>
-      {view.loading.problem && <p className="problem" role="alert">The list could not be read: {view.loading.problem}.</p>}
+      <Problem view={view} />
       <div ref={area} className="lists" aria-busy={view.isUnknown}>
         {!sections.includes("active") && pending}
         {isEmpty && <Empty filters={filters} onClear={() => change({ mine: false, section: null, status: null, creator: null, words: "" })} />}

@@ -4,10 +4,9 @@ import { useId, useRef, useState, type FormEvent, type KeyboardEvent, type React
 import { useServices } from "../context/WebSocketContext";
 import { useFocusWithin } from "../hooks/useFocusWithin";
 import { useStore } from "../hooks/useStore";
-import { titleOf, type Letter } from "../model/letters";
+import { isRepo, titleOf, type Letter } from "../model/letters";
 
 const DESCRIPTION_MAX = 10_000;
-const REPO = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/;
 
 interface Draft {
   description: string;
@@ -20,7 +19,7 @@ const EMPTY: Draft = { description: "", repo: "", isPrivate: false };
 function problemOf(draft: Draft): string | null {
   if (draft.description.trim() === "") return "Say in a few words what should change.";
   if ([...draft.description].length > DESCRIPTION_MAX) return `A description has at most ${DESCRIPTION_MAX} characters.`;
-  if (draft.repo.trim() !== "" && !REPO.test(draft.repo.trim())) return "A repository is written owner/name.";
+  if (draft.repo.trim() !== "" && !isRepo(draft.repo.trim())) return "A repository is written owner/name.";
   return null;
 }
 

@@ -9,7 +9,7 @@ import { GoneCard, TaskCard } from "./TaskCard";
 const ROW_PX = 56;
 const ROW_PHONE_PX = 92;
 const NEW_MS = 3000;
-const AHEAD_ROWS = 12;
+const AHEAD_ROWS = 60;                          // read before the reader is there
 
 export interface ListHandle {
   show: (index: number) => void;
@@ -58,7 +58,9 @@ export function TaskList({ label, ids, rows, arrivals, me, selected, handle, onE
 
   const items = virtualizer.getVirtualItems();
   const isNearEnd = (items.at(-1)?.index ?? 0) >= ids.length - AHEAD_ROWS;
-  useEffect(() => { if (isNearEnd) onEnd?.(); }, [isNearEnd, onEnd]);
+  // Whenever it is drawn: asking while there is an answer under way is free (live/questions.ts),
+  // and no answer, full, empty or late, leaves the list waiting for another one.
+  useEffect(() => { if (isNearEnd) onEnd?.(); });
 
   const now = Date.now();
   return (

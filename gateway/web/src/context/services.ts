@@ -3,10 +3,10 @@ import { QueryClient } from "@tanstack/react-query";
 import { fetchFeatures } from "../api/calls";
 import { Api } from "../api/client";
 import { BoardFeed } from "../live/BoardFeed";
-import { LiveClient } from "../live/LiveClient";
+import { DASHBOARD, LiveClient } from "../live/LiveClient";
 import { NoticeFeed } from "../live/NoticeFeed";
 import { TaskFeed } from "../live/TaskFeed";
-import type { Features, Person } from "../model/wire";
+import type { Person } from "../model/wire";
 import type { Session } from "../session/Session";
 import { keep } from "../store/cache";
 import { ownerOf, type Database } from "../store/db";
@@ -77,13 +77,12 @@ export class Services {
 
   /** The person's flags may change while the page is open. */
   private async askFeatures(): Promise<void> {
-    const before = this.client.getQueryData<Features>(keys.features);
     const now = await fetchFeatures(this.api).catch(() => null);
     if (!now || this.isClosed) return;
     this.client.setQueryData(keys.features, now);
     const { phase } = this.live.connection.get();
     if (!now.websocket && phase !== "fetching") this.live.stop(true);
     else if (now.websocket && phase === "fetching") this.live.start();
-    else if (before && (before.dashboard !== now.dashboard || before.taskDetail !== now.taskDetail)) this.live.rooms.retryRefused();
+    else this.live.rooms.retryFeatures((room) => (room === DASHBOARD ? now.dashboard : now.taskDetail));
   }
 }

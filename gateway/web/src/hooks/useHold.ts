@@ -25,7 +25,8 @@ export function useHold(area: RefObject<HTMLElement | null>): boolean {
   const look = useCallback(() => {
     const now = Date.now(), { isOver, movedAt, typedAt } = hands.current;
     const box = area.current?.getBoundingClientRect();
-    const isIn = isOver || (area.current?.contains(document.activeElement) ?? false);
+    // A link that was clicked has the focus, but no keyboard is at work there: no ring is shown.
+    const isIn = isOver || area.current?.querySelector(":focus-visible") != null;
     const isScrolled = box !== undefined && box.top < 0;
     setHeld(!document.hidden && ((isIn && now - movedAt < RESTING_MS) || now - typedAt < TYPING_MS || isScrolled));
   }, [area]);

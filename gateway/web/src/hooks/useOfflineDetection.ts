@@ -3,6 +3,8 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useServices } from "../context/WebSocketContext";
 import { isStale } from "../live/connection";
+import type { Board } from "../model/board";
+import { keys } from "../store/keys";
 import { useStore } from "./useStore";
 
 const BLINK_MS = 1500;
@@ -23,7 +25,7 @@ export interface Offline {
 }
 
 export function useOfflineDetection(): Offline {
-  const { live } = useServices();
+  const { live, client } = useServices();
   const connection = useStore(live.connection);
   const hasNetwork = useSyncExternalStore(subscribe, () => navigator.onLine);
   const isDown = isStale(connection);
@@ -37,5 +39,7 @@ export function useOfflineDetection(): Offline {
     return () => clearTimeout(timer);
   }, [isDown]);
   const isOffline = isDown && (isLong || !hasNetwork);
-  return { isOffline, since: isOffline ? connection.lostAt : null };
+  // Never live yet since this page was opened: what it shows was kept from before.
+  const since = connection.lostAt ?? (client.getQueryData<Board>(keys.board)?.asOf || null);
+  return { isOffline, since: isOffline ? since : null };
 }

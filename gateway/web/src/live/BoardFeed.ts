@@ -1,10 +1,11 @@
 // BoardFeed.ts - keeps the dashboard of the query cache true: by its room where that is on, by
 // asking now and then where it is not, and page by page for what lies below the snapshot.
 import type { QueryClient } from "@tanstack/react-query";
-import { fetchPage, PAGE_ROWS } from "../api/calls";
+import { fetchPage } from "../api/calls";
 import type { Api } from "../api/client";
 import {
-  dropLeftovers, EMPTY_BOARD, takeChanges, takePage, takeSnapshot, type Board, type Change, type Page,
+  compare, dropLeftovers, EMPTY_BOARD, placeOf, takeChanges, takePage, takeSnapshot,
+  type Asked, type Board, type Change, type Page, type Place,
 } from "../model/board";
 import { serverNow } from "../model/clock";
 import { listQuery, sectionsOf, wordsOf, type Filters } from "../model/filters";
@@ -13,27 +14,23 @@ import type { Row, Section } from "../model/wire";
 import { keys } from "../store/keys";
 import { Batcher } from "./batcher";
 import { DASHBOARD, type LiveClient } from "./LiveClient";
-import { Store } from "./store";
+import { Questions } from "./questions";
 
 const ENOUGH_ROWS = 10;
 const REREAD_SPREAD_MS = 2000;
 const SEARCH_AGAIN_MS = 2000;
 const YOUNG_MS = 60_000;
-
-export interface Loading {
-  /** Lists that are being asked for, by their query. */
-  asked: ReadonlySet<string>;
-  /** Why the last question came to nothing. */
-  problem: string | null;
-}
+/** Above all rows: reading down to it takes one page. */
+const FIRST_PAGE: Place = { time: "~", taskId: "~" };
 
 export class BoardFeed {
-  readonly loading = new Store<Loading>({ asked: new Set(), problem: null });
+  readonly questions = new Questions((query) => this.isWanted(query));
   /** Tasks that came while the page was open, and when: they are shown as new for a while. */
   readonly arrivals = new Map<string, number>();
 
   private readonly batcher = new Batcher<Change>((changes) => this.take(changes));
-  private filters: Filters | null = null;
+  /** What is shown now, by who shows it. */
+  private readonly wanted = new Map<symbol, Filters>();
   private searchTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly live: LiveClient, private readonly api: Api, private readonly client: QueryClient,
@@ -54,7 +51,13 @@ export class BoardFeed {
     socket.on("dashboard:task_list_updated", onRow);
     socket.on("dashboard:task_removed", onRemoved);
     socket.on("dashboard:task_count_changed", onCounts);
+    const unsubscribe = this.live.connection.subscribe(() => {
+      if (this.live.connection.get().phase === "live") this.questions.wake();
+    });
     return () => {
+      unsubscribe();
+      this.wanted.clear();
+      this.questions.wake();
       socket.off("dashboard:state", onState);
       socket.off("dashboard:task_list_updated", onRow);
       socket.off("dashboard:task_removed", onRemoved);
@@ -69,17 +72,25 @@ export class BoardFeed {
     return this.live.rooms.enter(DASHBOARD);
   }
 
-  /** The lists that these filters need, asked for where they are not known. */
-  async want(filters: Filters): Promise<void> {
-    this.filters = filters;
-    if (!this.board().base) return; // the snapshot comes first, and may be all that is needed
-    await Promise.all(sectionsOf(filters).map((section) => this.ensure(filters, section)));
+  /** The lists that these filters need, asked for where they are not known, and kept whole until
+   *  the function given back is called. */
+  want(filters: Filters): () => void {
+    const who = Symbol();
+    this.wanted.set(who, filters);
+    void this.ensureAll(filters);
+    return () => { this.wanted.delete(who); };
   }
 
   /** Further down one list. */
   async more(filters: Filters, section: Section): Promise<void> {
     const edge = edgeOf(this.board(), filters, section);
     if (edge?.cursor) await this.read(filters, section, edge.cursor);
+  }
+
+  /** Ask again for what was refused. */
+  again(): void {
+    this.questions.forgive();
+    for (const filters of this.wanted.values()) void this.ensureAll(filters);
   }
 
   /** Where nothing comes live: the newest page, as if it were a snapshot. */
@@ -102,11 +113,14 @@ export class BoardFeed {
   private snapshot(page: Page): void {
     const hadPages = this.board().edges.size > 0;
     this.change((board) => takeSnapshot(board, page, Date.now()));
-    const { filters } = this;
-    if (!filters) return;
+    const read = (): void => { for (const filters of this.wanted.values()) void this.ensureAll(filters); };
     // A thousand pages come back in the same moment: what each had read below is read again, spread.
-    if (hadPages) setTimeout(() => { void this.want(filters); }, Math.random() * REREAD_SPREAD_MS);
-    else void this.want(filters);
+    if (hadPages) setTimeout(read, Math.random() * REREAD_SPREAD_MS);
+    else read();
+  }
+
+  private isWanted(query: string): boolean {
+    return [...this.wanted.values()].some((filters) => sectionsOf(filters).some((section) => listQuery(filters, section) === query));
   }
 
   private noteArrivals(rows: readonly Row[]): void {
@@ -123,7 +137,7 @@ export class BoardFeed {
     const rows = changes.flatMap((c) => (c.kind === "row" ? [c.row] : []));
     const known = this.board().rows;
     this.noteArrivals(rows);
-    const isWorded = this.filters !== null && wordsOf(this.filters.words).length > 0;
+    const isWorded = [...this.wanted.values()].some((filters) => wordsOf(filters.words).length > 0);
     const mayBeFound = isWorded && rows.some((row) => known.get(row.taskId)?.title !== row.title);
     this.change((board) => takeChanges(board, changes, Date.now()));
     if (mayBeFound) this.searchSoon();
@@ -133,61 +147,62 @@ export class BoardFeed {
   private searchSoon(): void {
     this.searchTimer ??= setTimeout(() => {
       this.searchTimer = null;
-      const { filters } = this;
-      if (filters) for (const section of sectionsOf(filters)) void this.read(filters, section, null);
+      for (const filters of this.wanted.values()) {
+        if (wordsOf(filters.words).length === 0) continue;
+        for (const section of sectionsOf(filters)) void this.readAgain(filters, section);
+      }
     }, SEARCH_AGAIN_MS);
   }
 
+  private async ensureAll(filters: Filters): Promise<void> {
+    this.questions.wake();
+    if (!this.board().base) return; // the snapshot comes first, and may be all that is needed
+    await Promise.all(sectionsOf(filters).map((section) => this.ensure(filters, section)));
+  }
+
   private async ensure(filters: Filters, section: Section): Promise<void> {
-    const edge = edgeOf(this.board(), filters, section);
+    const query = listQuery(filters, section);
+    await this.questions.settled(query);
+    if (!this.isWanted(query)) return;
+    const board = this.board(), edge = edgeOf(board, filters, section);
     if (!edge) return this.read(filters, section, null);
-    if (edge.isStale && edge.cursor !== null) return this.readAgain(filters, section, edge.time);
-    const list = listsOf(this.board(), filters, this.me)[section];
+    if (edge.isStale && edge === board.edges.get(query)) return this.readAgain(filters, section);
+    const list = listsOf(board, filters, this.me)[section];
     if (list.hasMore && list.ids.length < ENOUGH_ROWS && edge.cursor) await this.read(filters, section, edge.cursor);
   }
 
-  private async read(filters: Filters, section: Section, cursor: string | null): Promise<void> {
-    const query = listQuery(filters, section);
-    await this.asking(query, async () => {
-      const page = await fetchPage(this.api, query, cursor);
-      this.change((board) => takePage(board, query, filters.sort, page, cursor));
+  private async read(filters: Filters, section: Section, after: string | null): Promise<void> {
+    const query = listQuery(filters, section), { sort } = filters;
+    await this.questions.ask(query, async () => {
+      const { snapshots } = this.board();
+      const page = await fetchPage(this.api, query, after);
+      this.change((board) => takePage(board, page, { query, sort, after, snapshots }));
     });
   }
 
   /** As far as it had been read before, in one step, so that nothing shrinks on the way. */
-  private async readAgain(filters: Filters, section: Section, until: string | null): Promise<void> {
-    const query = listQuery(filters, section);
-    await this.asking(query, async () => {
-      const pages: { page: Page; after: string | null }[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: Page = await fetchPage(this.api, query, cursor, PAGE_ROWS);
-        pages.push({ page, after: cursor });
-        cursor = page.nextCursor ?? null;
-        const last = page.tasks.at(-1);
-        const time = filters.sort === "updated" ? last?.updatedAt : last?.createdAt;
-        if (!time || (until !== null && time <= until)) break;
-      } while (cursor !== null);
+  private async readAgain(filters: Filters, section: Section): Promise<void> {
+    const query = listQuery(filters, section), { sort } = filters;
+    await this.questions.ask(query, async () => {
+      const { snapshots, edges } = this.board(), known = edges.get(query), first = { query, sort, after: null, snapshots };
+      const pages = await this.pagesDownTo(known ? known.end : FIRST_PAGE, first);
       this.change((board) => {
-        const read = pages.reduce((b, { page, after }) => takePage(b, query, filters.sort, page, after), board);
-        const edge = edgeOf(read, filters, section);
-        return edge ? dropLeftovers(read, isOfList(filters, section, this.me, edge)) : read;
+        const read = pages.reduce((b, { page, asked }) => takePage(b, page, asked), board);
+        const edge = read.edges.get(query);
+        return edge && !edge.isStale ? dropLeftovers(read, isOfList(filters, section, this.me, edge)) : read;
       });
     });
   }
 
-  private async asking(query: string, ask: () => Promise<void>): Promise<void> {
-    const { asked } = this.loading.get();
-    if (asked.has(query)) return;
-    this.loading.set({ asked: new Set([...asked, query]), problem: null });
-    let problem: string | null = null;
-    try {
-      await ask();
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+  /** A list's pages from the first to the one with `end` (null: to the last). */
+  private async pagesDownTo(end: Place | null, first: Asked): Promise<{ page: Page; asked: Asked }[]> {
+    const pages: { page: Page; asked: Asked }[] = [];
+    for (let after: string | null = null; ;) {
+      const page: Page = await fetchPage(this.api, first.query, after);
+      pages.push({ page, asked: { ...first, after } });
+      const last = page.tasks.at(-1);
+      after = page.nextCursor ?? null;
+      if (after === null || !last || (end && compare(placeOf(last, first.sort), end) >= 0)) return pages;
     }
-    const still = new Set(this.loading.get().asked);
-    still.delete(query);
-    this.loading.set({ asked: still, problem: problem ?? this.loading.get().problem });
   }
 }

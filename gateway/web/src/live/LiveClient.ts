@@ -35,6 +35,7 @@ const OFFLINE_RETRY_MS = 30_000;
 const TICK_MS = 5000;
 const SLEPT_MS = 15_000;
 const AWAY_MS = 5000;
+const CROWDED_MS = 30_000;                       // until another page of this person may have been closed
 const BAD_TOKEN: ReadonlySet<string> = new Set(["unauthorized", "token_expired", "revoked"]);
 
 export class LiveClient {
@@ -47,6 +48,7 @@ export class LiveClient {
   private lastTick = 0;
   private hiddenAt: number | null = null;
   private badTokens = 0;
+  private isCrowded = false;
   private resyncing: Promise<void> | null = null;
   private isRunning = false;
 
@@ -130,9 +132,11 @@ export class LiveClient {
     this.rooms.close();
     if (!this.isRunning) return;
     this.clearRetry();
-    const isOnline = navigator.onLine;
-    const wait = isOnline ? waitBefore(this.connection.get().attempt) : OFFLINE_RETRY_MS;
-    this.happened({ kind: "lost", retryAt: Date.now() + wait, isOnline });
+    const isOnline = navigator.onLine, { isCrowded } = this;
+    this.isCrowded = false;
+    const soon = waitBefore(this.connection.get().attempt);
+    const wait = !isOnline ? OFFLINE_RETRY_MS : isCrowded ? CROWDED_MS + soon : soon;
+    this.happened({ kind: "lost", retryAt: Date.now() + wait, isOnline, isCrowded });
     this.retryTimer = setTimeout(() => this.attempt(), wait);
   }
 
@@ -154,7 +158,11 @@ export class LiveClient {
     this.socket.on("disconnect", () => this.lost());
     this.socket.on("connect_error", (error) => this.refused(error));
     this.socket.on("task:evicted", ({ taskId, reason }) => this.rooms.doubted(taskId, "not_found", reason));
-    this.socket.on("error", ({ taskId, code, message }) => { if (taskId) this.rooms.doubted(taskId, code, message); });
+    this.socket.on("error", ({ taskId, code, message }) => {
+      if (taskId) this.rooms.doubted(taskId, code, message);
+      else if (code === "feature_off") this.rooms.doubted(DASHBOARD, code, message);
+      else if (code === "too_many_connections") this.isCrowded = true; // the server ends this one next
+    });
     this.socket.on("auth:expiring", () => { void this.refreshToken(); });
   }
 
@@ -165,6 +173,7 @@ export class LiveClient {
       this.options.onFeatureOff();
       return;
     }
+    this.isCrowded = code === "too_many_connections";
     if (code !== undefined && BAD_TOKEN.has(code) && ++this.badTokens > 1) {
       this.badTokens = 0;
       this.options.onRejected(error.message);

@@ -5,11 +5,12 @@ import { fetchNotices, readNotices } from "../api/calls";
 import type { Api } from "../api/client";
 import type { Notice } from "../model/wire";
 import { keys } from "../store/keys";
-import type { LiveClient } from "./LiveClient";
+import { DASHBOARD, type LiveClient } from "./LiveClient";
 import { Store } from "./store";
 
 const KEPT_MAX = 200;
 const ANNOUNCED_MAX = 3;
+const SPREAD_MS = 2000;
 
 export class NoticeFeed {
   /** What is to be shown as toasts now, oldest first. */
@@ -17,6 +18,7 @@ export class NoticeFeed {
   /** Read on this page: still listed, but no longer counted. */
   readonly read = new Store<ReadonlySet<string>>(new Set());
   private isAsking = false;
+  private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly live: LiveClient, private readonly api: Api, private readonly client: QueryClient) {}
 
@@ -24,9 +26,19 @@ export class NoticeFeed {
     const { socket } = this.live;
     const onNotice = (notice: Notice): void => this.add([notice]);
     const onConnect = (): void => { if (!socket.recovered) void this.fetch(); };
+    // A snapshot for a room that we are in already: the server could not prove that nothing was
+    // lost, and what is told to a person has no snapshot of its own.
+    const onSnapshot = (room: string): void => { if (this.live.rooms.state(room).get().kind === "joined") this.fetchSoon(); };
+    const onBoard = (): void => onSnapshot(DASHBOARD);
+    const onTask = ({ taskId }: { taskId: string }): void => onSnapshot(taskId);
     socket.on("user:notification", onNotice);
     socket.on("connect", onConnect);
+    socket.on("dashboard:state", onBoard);
+    socket.on("task:state", onTask);
     return () => {
+      if (this.timer !== null) clearTimeout(this.timer);
+      socket.off("dashboard:state", onBoard);
+      socket.off("task:state", onTask);
       socket.off("user:notification", onNotice);
       socket.off("connect", onConnect);
     };
@@ -46,6 +58,14 @@ export class NoticeFeed {
     } finally {
       this.isAsking = false;
     }
+  }
+
+  /** Many pages hear of the same gap in the same moment, and each in all of its rooms. */
+  private fetchSoon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      void this.fetch();
+    }, Math.random() * SPREAD_MS);
   }
 
   async markRead(ids: readonly string[]): Promise<void> {

@@ -21,6 +21,8 @@ export interface Connection {
   lostAt: number | null;
   /** How often it has come in: whoever waits for that compares. */
   epoch: number;
+  /** The server has no place for one more of this person's pages. */
+  isCrowded: boolean;
 }
 
 export type Happening =
@@ -28,12 +30,12 @@ export type Happening =
   | { kind: "arrived" }
   | { kind: "caught_up" }
   | { kind: "catch_up" }
-  | { kind: "lost"; retryAt: number; isOnline: boolean }
+  | { kind: "lost"; retryAt: number; isOnline: boolean; isCrowded?: boolean }
   | { kind: "network"; isOnline: boolean; retryAt: number }
   | { kind: "switched_off" }
   | { kind: "stop" };
 
-export const OFF: Connection = { phase: "off", since: 0, attempt: 0, retryAt: null, lostAt: null, epoch: 0 };
+export const OFF: Connection = { phase: "off", since: 0, attempt: 0, retryAt: null, lostAt: null, epoch: 0, isCrowded: false };
 
 function enter(c: Connection, phase: Phase, now: number, also: Partial<Connection> = {}): Connection {
   return { ...c, retryAt: null, ...also, phase, since: c.phase === phase ? c.since : now };
@@ -43,9 +45,9 @@ function isUp(phase: Phase): boolean {
   return phase === "live" || phase === "catching_up";
 }
 
-function lose(c: Connection, retryAt: number, isOnline: boolean, now: number): Connection {
-  return enter(c, isOnline ? "waiting" : "offline", now, {
-    retryAt, attempt: c.attempt + 1, lostAt: isUp(c.phase) ? now : c.lostAt,
+function lose(c: Connection, h: Happening & { kind: "lost" }, now: number): Connection {
+  return enter(c, h.isOnline ? "waiting" : "offline", now, {
+    retryAt: h.retryAt, attempt: c.attempt + 1, lostAt: isUp(c.phase) ? now : c.lostAt, isCrowded: h.isCrowded ?? false,
   });
 }
 
@@ -54,13 +56,13 @@ export function happen(c: Connection, h: Happening, now: number): Connection {
     case "begin":
       return isUp(c.phase) ? c : enter(c, "connecting", now);
     case "arrived":
-      return enter(c, "catching_up", now, { epoch: c.epoch + 1 });
+      return enter(c, "catching_up", now, { epoch: c.epoch + 1, isCrowded: false });
     case "catch_up":
       return c.phase === "live" ? enter(c, "catching_up", now) : c;
     case "caught_up":
       return c.phase === "catching_up" ? enter(c, "live", now, { attempt: 0, lostAt: null }) : c;
     case "lost":
-      return c.phase === "off" || c.phase === "fetching" ? c : lose(c, h.retryAt, h.isOnline, now);
+      return c.phase === "off" || c.phase === "fetching" ? c : lose(c, h, now);
     case "network":
       if (c.phase === "waiting" && !h.isOnline) return enter(c, "offline", now, { retryAt: h.retryAt });
       if (c.phase === "offline" && h.isOnline) return enter(c, "waiting", now, { retryAt: h.retryAt });
@@ -83,6 +85,7 @@ export function wordsFor(c: Connection, now: number, refreshMs: number): string 
     case "fetching": return `refreshing every ${Math.round(refreshMs / 1000)} s`;
     case "waiting": {
       const seconds = Math.ceil(Math.max(0, (c.retryAt ?? now) - now) / 1000);
+      if (c.isCrowded) return `too many pages open, next try in ${Math.max(1, seconds)} s`;
       return seconds > 0 ? `reconnecting in ${seconds} s` : "reconnecting";
     }
   }

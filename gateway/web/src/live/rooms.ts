@@ -98,10 +98,12 @@ export class Rooms {
     }
   }
 
-  /** Try refused rooms again (features were switched on). */
-  retryRefused(): void {
+  /** Try the rooms again that a feature kept us out of, where that is on by now. */
+  retryFeatures(isOn: (room: string) => boolean): void {
     for (const [name, room] of this.rooms) {
-      if (this.isOpen && room.wanted > 0 && room.state.get().kind === "refused") void this.join(name, room);
+      const state = room.state.get();
+      if (!this.isOpen || room.wanted === 0 || state.kind !== "refused" || state.code !== "feature_off") continue;
+      if (isOn(name)) void this.join(name, room);
     }
   }
 

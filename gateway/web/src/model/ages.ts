@@ -46,6 +46,14 @@ export function exactly(then: number): string {
   return Number.isFinite(then) ? exactFormat.format(then) : "";
 }
 
+const momentFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** The time of day; of another day, with its date. */
+export function moment(then: number, now: number): string {
+  const isToday = new Date(then).toDateString() === new Date(now).toDateString();
+  return isToday ? clockTime(then) : momentFormat.format(then);
+}
+
 export function clockTime(then: number): string {
   return clockFormat.format(then);
 }

@@ -10,10 +10,17 @@ import type {
   Counts, DashboardTaskCountChangedPayload, DashboardTaskRemovedPayload, Row, Snapshot,
 } from "./wire";
 
+/** Where a row stands in a list: the server orders by time and, within a millisecond, by id. */
+export interface Place {
+  time: string;
+  taskId: string;
+}
+
 /** How far down a list is whole: `cursor` goes on; none: to its end. */
 export interface Edge {
   cursor: string | null;
-  time: string | null;
+  /** The last row that was read; null: all were. */
+  end: Place | null;
   /** Read before the newest snapshot: what it holds must be read again. */
   isStale: boolean;
   /** The ids that the server gave for it. */
@@ -30,6 +37,8 @@ export interface Board {
   edges: ReadonlyMap<string, Edge>;
   /** Rows from before the newest snapshot, below it, that nobody has confirmed yet. */
   leftovers: ReadonlySet<string>;
+  /** How many snapshots there have been: what was asked for before the newest one is older than it. */
+  snapshots: number;
   /** When it was known to be true (this computer's clock). */
   asOf: number;
 }
@@ -38,7 +47,7 @@ export interface Board {
 export type Page = Snapshot;
 
 export const EMPTY_BOARD: Board = {
-  rows: new Map(), gone: new Map(), org: null, mine: null, base: null, edges: new Map(), leftovers: new Set(), asOf: 0,
+  rows: new Map(), gone: new Map(), org: null, mine: null, base: null, edges: new Map(), leftovers: new Set(), snapshots: 0, asOf: 0,
 };
 
 const NO_IDS: ReadonlySet<string> = new Set();
@@ -54,14 +63,30 @@ function countsIn(page: Page): { org: Counts; mine: Counts } {
   return { org: { activeCount, completedCount, failedCount, rev }, mine: page.private };
 }
 
-export function timeOf(row: Row, sort: Sort): string {
-  return sort === "updated" ? row.updatedAt : row.createdAt;
+export function placeOf(row: Row, sort: Sort): Place {
+  return { time: sort === "updated" ? row.updatedAt : row.createdAt, taskId: row.taskId };
 }
 
-function oldest(rows: readonly Row[], sort: Sort): string | null {
-  return rows.reduce<string | null>((least, row) => {
-    const time = timeOf(row, sort);
-    return least === null || time < least ? time : least;
+/** Which of two stands higher: the newest first, as the server has them. */
+export function compare(a: Place, b: Place): number {
+  if (a.time !== b.time) return a.time < b.time ? 1 : -1;
+  return a.taskId === b.taskId ? 0 : a.taskId < b.taskId ? 1 : -1;
+}
+
+/** The same of rows. Ten thousand are sorted by it ten times a second: nothing is made on the way. */
+export function inOrder(sort: Sort): (a: Row, b: Row) => number {
+  const key = sort === "updated" ? "updatedAt" : "createdAt";
+  return (a, b) => {
+    const x = a[key], y = b[key];
+    if (x !== y) return x < y ? 1 : -1;
+    return a.taskId < b.taskId ? 1 : -1;
+  };
+}
+
+function lowest(rows: readonly Row[], sort: Sort): Place | null {
+  return rows.reduce<Place | null>((last, row) => {
+    const place = placeOf(row, sort);
+    return last === null || compare(place, last) > 0 ? place : last;
   }, null);
 }
 
@@ -88,10 +113,10 @@ function keepNewer({ rows, gone, leftovers }: Draft, row: Row): void {
 export function takeSnapshot(board: Board, state: Snapshot, now: number): Board {
   const rows = new Map<string, Row>(), leftovers = new Set<string>();
   // The page is the org's; one's private tasks come beside it, and may be older than its end.
-  const time = state.nextCursor ? oldest(state.tasks.filter((r) => !r.isPrivate), "created") : null;
-  if (time !== null && board.edges.size > 0) {
+  const end = state.nextCursor ? lowest(state.tasks.filter((r) => !r.isPrivate), "created") : null;
+  if (end !== null && board.edges.size > 0) {
     for (const row of board.rows.values()) {
-      if (row.createdAt >= time) continue;
+      if (compare(placeOf(row, "created"), end) <= 0) continue;
       rows.set(row.taskId, row);
       leftovers.add(row.taskId);
     }
@@ -105,21 +130,34 @@ export function takeSnapshot(board: Board, state: Snapshot, now: number): Board 
   const counts = countsIn(state);
   return {
     rows, edges, leftovers, gone: new Map(), org: newer(board.org, counts.org), mine: newer(board.mine, counts.mine),
-    asOf: now,
-    base: { cursor: state.nextCursor ?? null, time, isStale: false, found: NO_IDS },
+    asOf: now, snapshots: board.snapshots + 1,
+    base: { cursor: state.nextCursor ?? null, end, isStale: false, found: NO_IDS },
   };
 }
 
-/** A page of one list, after the one that ended at `after` (null: its first). */
-export function takePage(board: Board, key: string, sort: Sort, page: Page, after: string | null): Board {
+/** What a page is of. */
+export interface Asked {
+  /** The list's name (filters.ts, listQuery). */
+  query: string;
+  sort: Sort;
+  /** It goes on after the page that ended here; null: it is the first. */
+  after: string | null;
+  /** The board's `snapshots` when it was asked for. */
+  snapshots: number;
+}
+
+/** A page of one list. Where it goes on below what is stale, or a snapshot came while it was on
+ *  its way, the list stays stale: somebody must read it again. */
+export function takePage(board: Board, page: Page, { query, sort, after, snapshots }: Asked): Board {
   const draft = draftOf(board);
   for (const row of page.tasks) keepNewer(draft, row);
-  const known = board.edges.get(key);
-  const found = new Set(after === null ? [] : known?.found);
+  const known = after === null ? undefined : board.edges.get(query);
+  const found = new Set(known?.found);
   for (const row of page.tasks) found.add(row.taskId);
   const edges = new Map(board.edges);
-  edges.set(key, {
-    cursor: page.nextCursor ?? null, time: page.nextCursor ? oldest(page.tasks, sort) : null, isStale: false, found,
+  edges.set(query, {
+    cursor: page.nextCursor ?? null, end: page.nextCursor ? lowest(page.tasks, sort) : null, found,
+    isStale: (known?.isStale ?? false) || snapshots !== board.snapshots,
   });
   const counts = countsIn(page);
   return {

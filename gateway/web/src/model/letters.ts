@@ -34,6 +34,13 @@ export function titleOf(description: string): string {
   return [...line].slice(0, 200).join("");
 }
 
+const REPO = /^(?!\.{1,2}\/)[A-Za-z0-9._-]{1,39}\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
+
+/** What the server takes for a repository (proto/url.c, url_is_repo): owner/name. */
+export function isRepo(text: string): boolean {
+  return REPO.test(text);
+}
+
 export function inOrder(letters: readonly Letter[]): Letter[] {
   return [...letters].sort((a, b) => a.writtenAt - b.writtenAt || (a.key < b.key ? -1 : 1));
 }

@@ -1,6 +1,6 @@
 // lists.ts - from a board and filters to the ids of each list, in order; and what of that may
 // be shown now without moving anything under a person's hands.
-import { timeOf, type Board, type Edge } from "./board";
+import { compare, inOrder, placeOf, type Board, type Edge } from "./board";
 import { listQuery, matches, sectionsOf, wordsOf, type Filters } from "./filters";
 import { SECTIONS, type Row, type Section } from "./wire";
 
@@ -27,7 +27,7 @@ export function edgeOf(board: Board, f: Filters, section: Section): Edge | null 
 }
 
 function isAbove(row: Row, edge: Edge, f: Filters): boolean {
-  return edge.time === null || timeOf(row, f.sort) >= edge.time;
+  return edge.end === null || compare(placeOf(row, f.sort), edge.end) <= 0;
 }
 
 /** The rows of one list that may be shown. */
@@ -38,11 +38,7 @@ function rowsOf(board: Board, f: Filters, section: Section, me: string, edge: Ed
   for (const row of board.rows.values()) {
     if (isAbove(row, edge, f) && matches(row, f, section, by)) rows.push(row);
   }
-  return rows.sort((a, b) => {
-    const x = timeOf(a, f.sort), y = timeOf(b, f.sort);
-    if (x !== y) return x < y ? 1 : -1;
-    return a.taskId < b.taskId ? 1 : -1;
-  });
+  return rows.sort(inOrder(f.sort));
 }
 
 function listOf(board: Board, f: Filters, section: Section, me: string): List {

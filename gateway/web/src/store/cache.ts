@@ -2,7 +2,7 @@
 // newest rows, the tasks that were opened last, unread notifications. Written when the page
 // rests or is hidden; TaskwireProvider wipes it when the person goes or is refused.
 import type { QueryClient } from "@tanstack/react-query";
-import { EMPTY_BOARD, type Board } from "../model/board";
+import { compare, EMPTY_BOARD, placeOf, type Board } from "../model/board";
 import type { Notice, Person, Row, Task } from "../model/wire";
 import { ownerOf, type Database } from "./db";
 import { keys } from "./keys";
@@ -30,11 +30,11 @@ function isSaved(value: unknown): value is Saved {
 
 /** What was kept becomes what the queries hold, until something newer comes. */
 function restore(client: QueryClient, saved: Saved): void {
-  const oldest = saved.rows.filter((r) => !r.isPrivate).map((r) => r.createdAt).sort()[0] ?? null;
+  const oldest = saved.rows.filter((r) => !r.isPrivate).map((r) => placeOf(r, "created")).sort(compare).at(-1) ?? null;
   client.setQueryData<Board>(keys.board, {
     ...EMPTY_BOARD, ...saved.counts, asOf: saved.asOf,
     rows: new Map(saved.rows.map((row) => [row.taskId, row])),
-    base: { cursor: null, time: oldest, isStale: true, found: new Set() },
+    base: { cursor: null, end: oldest, isStale: true, found: new Set() },
   }, { updatedAt: saved.asOf });
   for (const task of saved.tasks) client.setQueryData(keys.task(task.taskId), task, { updatedAt: saved.asOf });
   client.setQueryData(keys.notices, saved.notices, { updatedAt: saved.asOf });

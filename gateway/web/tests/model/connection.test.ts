@@ -26,6 +26,13 @@ describe("the connection", () => {
     expect(isStale(waiting)).toBe(true);
   });
 
+  it("says so where the server has no place for one more page of this person", () => {
+    const full = after([1, BEGIN], [2, { kind: "lost", retryAt: 40_000, isOnline: true, isCrowded: true }]);
+    expect(wordsFor(full, 10_000, 5000)).toBe("too many pages open, next try in 30 s");
+    expect(happen(happen(full, BEGIN, 40_000), ARRIVED, 40_001).isCrowded).toBe(false);
+    expect(happen(full, lost(50_000), 40_000).isCrowded).toBe(false);
+  });
+
   it("remembers when it was last true through all failed attempts", () => {
     const c = after([1, BEGIN], [2, ARRIVED], [3, CAUGHT_UP], [100, lost(200)], [200, BEGIN], [250, lost(900)], [900, BEGIN]);
     expect(c).toMatchObject({ phase: "connecting", lostAt: 100, attempt: 2 });

@@ -58,7 +58,8 @@ describe("lists", () => {
   });
 
   it("order by what changed last", () => {
-    let board: Board = takePage(EMPTY_BOARD, listQuery(filters({ sort: "updated" }), "active"), "updated", snapshot([row(1), row(2)]), null);
+    let board: Board = takePage(EMPTY_BOARD, snapshot([row(1), row(2)]),
+      { query: listQuery(filters({ sort: "updated" }), "active"), sort: "updated", after: null, snapshots: 0 });
     board = takeChanges(board, [{ kind: "row", row: row(1, { seq: 2, updatedAt: minute(50) }) }], 2);
     expect(names(listsOf(board, filters({ sort: "updated" }), "ann"), "active")).toEqual([1, 2]);
   });
@@ -71,10 +72,18 @@ describe("lists", () => {
     expect(active.hasMore).toBe(true);
   });
 
+  it("show nothing below it within its last millisecond, either: the next page stands there", () => {
+    const at = { createdAt: minute(3) };
+    const board = takeChanges(takeSnapshot(EMPTY_BOARD, snapshot([row(9), row(5, at)], { nextCursor: "5" }), 1),
+      [{ kind: "row", row: row(2, { ...at, seq: 2 }) }, { kind: "row", row: row(7, { ...at, seq: 2 }) }], 2);
+    expect(names(listsOf(board, NO_FILTERS, "ann"), "active")).toEqual([9, 7, 5]);
+  });
+
   it("know what the server found by a description", () => {
     const searched = filters({ words: "hinge" });
     expect(listsOf(mixed, searched, "ann").active.isUnknown).toBe(true);
-    const board = takePage(mixed, listQuery(searched, "active"), "created", snapshot([row(2)]), null);
+    const board = takePage(mixed, snapshot([row(2)]),
+      { query: listQuery(searched, "active"), sort: "created", after: null, snapshots: mixed.snapshots });
     expect(names(listsOf(board, searched, "ann"), "active")).toEqual([2]);
     const named = takeChanges(board, [{ kind: "row", row: row(7, { title: "Mend the hinges" }) }], 2);
     expect(names(listsOf(named, searched, "ann"), "active")).toEqual([7, 2]);

@@ -148,6 +148,17 @@ describe("rooms", () => {
     expect(hall.asked).toEqual(["a", "a"]);
   });
 
+  it("that a feature kept us out of are tried again when that is on, and no others", async () => {
+    const { hall, rooms } = setUp();
+    rooms.open(false);
+    for (const name of ["a", "b", "c"]) rooms.enter(name);
+    await hall.say("feature_off", "feature_off", "not_found");
+    rooms.retryFeatures((room) => room === "a" || room === "c");
+    expect(hall.asked).toEqual(["a", "b", "c", "a"]);
+    await hall.say("ok");
+    expect(rooms.joined()).toEqual(["a"]);
+  });
+
   it("that the server took us out of are not left a second time", async () => {
     const { hall, rooms } = setUp();
     rooms.open(false);
