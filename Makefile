@@ -93,7 +93,7 @@ $(B)/man/.done: $(B)/bin/taskctl
 
 # --- the page: built once, whatever the variant, and put beside each gateway ---
 WEB_FILES    = $(shell find gateway/web/src gateway/web/public -type f) \
-               $(addprefix gateway/web/,index.html package.json package-lock.json tsconfig.json vite.config.ts)
+               $(addprefix gateway/web/,index.html package.json package-lock.json tsconfig.json tsconfig.worker.json vite.config.ts)
 web: $(B)/web/.done                     ## check and build the page, and put it beside the gateway
 $(B)/web/.done: build/web/.done
 	$(Q)rm -rf $(@D) && mkdir -p $(@D) && cp -r build/web/dist/. $(@D)/ && touch $@
@@ -101,7 +101,8 @@ $(B)/web/.done: build/web/.done
 build/web/.done: $(WEB_FILES) build/web/proto/events.ts
 	$(call say,VITE,gateway/web)
 	$(Q)flock build/web/lock sh -c '{ cmp -s gateway/web/package-lock.json gateway/web/node_modules/.taskwire-stamp || deploy/deps.sh; } && \
-		cd gateway/web && node_modules/.bin/tsc --noEmit && node_modules/.bin/vite build --logLevel warn'
+		cd gateway/web && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc --noEmit -p tsconfig.worker.json && \
+		node_modules/.bin/vite build --logLevel warn'
 	$(Q)touch $@
 
 embed: build/web/.done                  ## the page's hooks for other React applications: build/web/embed

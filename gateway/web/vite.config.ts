@@ -7,34 +7,54 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import type { Plugin } from "vite";
+import { build, type Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const out = path.resolve(import.meta.dirname, "../../build/web/dist");
 const proto = path.resolve(import.meta.dirname, "../../build/web/proto");
 const texts = /\.(?:js|css|html|svg|json|webmanifest)$/;
 
-function compress(): Plugin {
+/** sw.js (src/offline/worker.ts), which must name the files that were built just now. */
+async function buildWorker(): Promise<void> {
+  const assets = readdirSync(path.join(out, "assets")).filter((name) => /\.(?:js|css)$/.test(name)).sort();
+  await build({
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    define: { ASSETS: JSON.stringify(assets.map((name) => `/assets/${name}`)) },
+    build: {
+      outDir: out, emptyOutDir: false, target: "es2023", reportCompressedSize: false,
+      lib: { entry: path.resolve(import.meta.dirname, "src/offline/worker.ts"), formats: ["iife"], name: "worker", fileName: () => "sw.js" },
+    },
+  });
+}
+
+function compress(): void {
+  for (const name of readdirSync(out, { recursive: true, encoding: "utf8" })) {
+    const file = path.join(out, name);
+    if (!texts.test(name)) continue;
+    const bytes = readFileSync(file);
+    if (bytes.length < 1024) continue;
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+    writeFileSync(`${file}.br`, brotliCompressSync(bytes, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+    }));
+  }
+}
+
+function finish(): Plugin {
   return {
-    name: "compress",
+    name: "finish",
     apply: "build",
-    closeBundle() {
-      for (const name of readdirSync(out, { recursive: true, encoding: "utf8" })) {
-        const file = path.join(out, name);
-        if (!texts.test(name)) continue;
-        const bytes = readFileSync(file);
-        if (bytes.length < 1024) continue;
-        writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
-        writeFileSync(`${file}.br`, brotliCompressSync(bytes, {
-          params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
-        }));
-      }
+    async closeBundle() {
+      await buildWorker();
+      compress();
     },
   };
 }
 
 export default defineConfig({
-  plugins: [react(), compress()],
+  plugins: [react(), finish()],
   resolve: { alias: { "@proto": proto } },
   build: {
     outDir: out,

@@ -1,6 +1,7 @@
 // parts.ts - what the first paint does not need: loaded when the page has come to rest, so that
 // it is there before somebody asks for it.
 import { lazy } from "react";
+import { keepPage } from "./offline/register";
 
 const load = {
   task: () => import("./components/TaskDetail"),
@@ -26,7 +27,8 @@ const RELOAD_EVERY_MS = 60_000;
 export function loadPartsAtRest(): void {
   setTimeout(() => { load.task().catch(() => undefined); }, TASK_MS);
   setTimeout(() => {
-    for (const part of Object.values(load)) part().catch(() => undefined);
+    const parts = Object.values(load).map((part) => part().catch(() => undefined));
+    if (import.meta.env.PROD) void Promise.all(parts).then(() => keepPage());
   }, REST_MS);
   // A part is gone because the page was built anew since: the new page has its own.
   window.addEventListener("vite:preloadError", () => {
