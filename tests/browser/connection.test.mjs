@@ -111,6 +111,40 @@ test("S6 forms written offline survive a reload, and are sent once", async (t) =
   await agrees(ann, org);
 });
 
+test("S6 without a network the page opens all the same: with what was seen last, and the forms that wait", async (t) => {
+  const here = crowd(t, stack), org = "tunnel";
+  const id = await stack.createTask({ description: "Seen before" }, { token: stack.token("ann", org, { name: "Ann" }) });
+  const line = await Line.open(stack.url);
+  t.after(() => line.close());
+  const ann = await (await here("ann", { org, base: line.url, serviceWorkers: "allow" })).live();
+  await ann.row("Seen before").getByRole("link").first().click();
+  await ann.event("Created").waitFor();
+  await ann.page.getByRole("link", { name: "All tasks" }).click();
+  await ann.page.evaluate(async () => { await navigator.serviceWorker.ready; });   // when the page has come to rest
+  await until("what was seen is kept", async () => (await ann.kept()).includes("Seen before"), { ms: WAIT_MS });
+  const files = await ann.page.evaluate(async () => (await (await caches.open("taskwire-page")).keys()).map((r) => new URL(r.url).pathname));
+  assert.ok(files.includes("/") && files.includes("/host.js"));
+  assert.deepEqual(files.filter((p) => !/^\/(assets\/[^/]+|host\.js|icon\.svg|taskwire\.webmanifest)?$/.test(p)), [], "the page's own files alone");
+
+  line.cut();
+  await ann.says("reconnecting");
+  await ann.describe("Written in a tunnel");
+  const waiting = () => ann.page.getByRole("list", { name: "Being created" }).getByRole("listitem").filter({ hasText: "Written in a tunnel" });
+  await waiting().waitFor();
+  await ann.page.reload();
+  await ann.row("Seen before").waitFor();
+  await waiting().waitFor();
+  await ann.page.getByRole("status").filter({ hasText: "Shown as of" }).waitFor();
+  await ann.goto(`/tasks/${id}`);
+  await ann.page.getByRole("heading", { name: "Seen before" }).waitFor();
+  await ann.goto("/");
+  line.mend();
+  await ann.live();
+  await ann.row("Written in a tunnel").waitFor();
+  await comes("nothing waits any more", () => waiting().count(), (n) => n === 0);
+  assert.equal((await all(org)).length, 2);
+});
+
 test("S6 two tabs send what was written offline once between them", async (t) => {
   const here = crowd(t, stack), org = "tabs";
   const ann = await (await here("ann", { org })).live();
@@ -226,6 +260,25 @@ test("a gateway is killed under an open page: the other one takes over, and noth
     });
   }
   assert.deepEqual(await bob.events(), ["created", "dispatched", "coding"]);
+});
+
+test("one page too many of a person says so, works by fetching, and goes live when there is room", async (t) => {
+  const own = await Stack.start({ gatewayEnv: { CONNECTIONS_PER_USER: "1" } });
+  t.after(() => own.stop());
+  const here = crowd(t, own);
+  const ann = await (await here("ann")).live();
+  const [first, second] = [ann.page, await ann.newPage()];
+  await second.goto(`${own.url}/`);
+  await second.locator(".connection").getByRole("status").filter({ hasText: "too many pages open" }).waitFor();
+  await second.getByText("Too many of your pages are open.").waitFor();
+  await make(own, "Fetched, not told");
+  await second.getByRole("article").filter({ hasText: "Fetched, not told" }).waitFor();
+  await first.close();
+  const now = second.getByRole("button", { name: "Now" });
+  await until("there is room", async () => {
+    if (await now.count() > 0) await now.click().catch(() => {});
+    return (await second.locator(".connection").getByRole("status").innerText()) === "live";
+  }, { ms: WAIT_MS, every: 500 });
 });
 
 test("F1 with live updates off the page works by fetching, and goes live when they are on again", async (t) => {

@@ -53,7 +53,7 @@ test("S1 a status change reaches every dashboard, in its colour, and all viewers
 test("S1 the badge changes by a short animation, none for who wants none", async (t) => {
   const here = crowd(t, stack);
   const id = await make(stack, "Fade softly");
-  const [ann, calm] = await Promise.all([here("ann"), here("bob", { reducedMotion: "reduce" })]);
+  const [ann, calm] = await Promise.all([here("ann", { reducedMotion: "no-preference" }), here("bob")]);
   await Promise.all([ann.live(), calm.live()]);
   const badge = ann.badge(ann.row("Fade softly"), "Received").locator("..");
   // The browser itself says what it animates: of this very element, which lives through the change.
@@ -69,6 +69,13 @@ test("S1 the badge changes by a short animation, none for who wants none", async
   assert.ok(await longest(ann, "Dispatched") <= 0.3);
   await calm.badge(calm.row("Fade softly"), "Dispatched").waitFor();
   assert.equal(await longest(calm, "Dispatched"), 0);
+  // What comes, and what moves for ever: for her, and for him not at all.
+  const moving = (p) => p.page.evaluate(() => document.getAnimations().map((a) => a.animationName ?? a.transitionProperty));
+  const fresh = await make(stack, "Slide in", { sub: "cid" });
+  await move(stack, fresh, ["analyzing"]);
+  for (const p of [ann, calm]) await p.badge(p.row("Slide in"), "Analyzing").waitFor();
+  await comes("it pulses", () => moving(ann), (all) => all.includes("pulse"));
+  assert.deepEqual(await moving(calm), []);
 });
 
 test("S1 a list sorted by time re-orders by itself", async (t) => {
@@ -125,7 +132,7 @@ test("S2 a pull request: draft, open, closed, open again, merged, with its links
 });
 
 test("S5 other people's new tasks appear by themselves, highlighted, with who created them", async (t) => {
-  const [ann, bob] = await two(t);
+  const [ann, bob] = await two(t, { reducedMotion: "no-preference" });
   await bob.describe("Bob wants a bell");
   for (const p of [ann, bob]) {
     const row = p.row("Bob wants a bell");

@@ -2,6 +2,7 @@
 // and GitHub's webhooks.
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
+import net from "node:net";
 import { until } from "../integration/harness.mjs";
 
 export const GITHUB_SECRET = "a secret of GitHub's";
@@ -24,6 +25,20 @@ export const says = {
 
 export async function move(stack, taskId, inputs, n = 42) {
   for (const input of inputs) await stack.publish(input, taskId, says[input](n));
+}
+
+/** Many events at once, in their order, on one connection. */
+export async function publishAll(stack, events) {
+  const link = net.connect(stack.redisPort, "127.0.0.1");
+  link.setEncoding("latin1");
+  let answers = 0;
+  const done = new Promise((resolve, reject) => {
+    link.on("error", reject);
+    link.on("data", (text) => { if ((answers += (text.match(/^\$/gm) ?? []).length) >= events.length) resolve(); });
+  });
+  for (const event of events) link.write(`*5\r\n$4\r\nXADD\r\n$12\r\ntasks:ingest\r\n$1\r\n*\r\n$5\r\nevent\r\n$${Buffer.byteLength(event)}\r\n${event}\r\n`);
+  await done;
+  link.end();
 }
 
 export const taskOf = async (stack, taskId, options) => (await stack.call("GET", `/api/tasks/${taskId}`, options)).body;

@@ -1,19 +1,17 @@
-// load.test.mjs - a dashboard of many tasks at 200 updates a second: it stays quick, and ends as the
-// server has it. 1,000 of them in `make test`, as reading down to the last takes a page at a time;
-// in full: TASKWIRE_BROWSER_TASKS=5000.
+// load.test.mjs - a dashboard of 5,000 tasks, read down to the last, at 200 updates a second: it
+// stays quick, and ends as the server has it. (TASKWIRE_BROWSER_TASKS: another number of them.)
 //
 // "No long task over 100 ms" is asked of the page's main thread, and asserted in the thread's own
 // time (Chromium's trace has both): how long a task takes on the clock depends on who else is on
 // the machine, how much it computes does not. The times on the clock are printed.
 import assert from "node:assert/strict";
-import net from "node:net";
 import test, { after, before } from "node:test";
 import { Feeder } from "../chaos/feeder.mjs";
 import { sleep, Stack, until } from "../integration/harness.mjs";
-import { says } from "./lives.mjs";
+import { publishAll, says } from "./lives.mjs";
 import { closeBrowser, crowd, openBrowser, WAIT_MS } from "./people.mjs";
 
-const TASKS = Number(process.env.TASKWIRE_BROWSER_TASKS) || 1000, RATE = 200, SECONDS = 12, LONG_MS = 100, AT_ONCE = 40;
+const TASKS = Number(process.env.TASKWIRE_BROWSER_TASKS) || 5000, RATE = 200, SECONDS = 10, LONG_MS = 100, AT_ONCE = 64;
 const org = "busy";
 
 let stack;
@@ -32,20 +30,6 @@ async function makeTasks() {
   return ids.slice(0, TASKS);
 }
 
-/** All of them at once, on one connection. */
-async function publishAll(events) {
-  const link = net.connect(stack.redisPort, "127.0.0.1");
-  link.setEncoding("latin1");
-  let answers = 0;
-  const done = new Promise((resolve, reject) => {
-    link.on("error", reject);
-    link.on("data", (text) => { if ((answers += (text.match(/^\$/gm) ?? []).length) >= events.length) resolve(); });
-  });
-  for (const event of events) link.write(`*5\r\n$4\r\nXADD\r\n$12\r\ntasks:ingest\r\n$1\r\n*\r\n$5\r\nevent\r\n$${Buffer.byteLength(event)}\r\n${event}\r\n`);
-  await done;
-  link.end();
-}
-
 const list = async (query) => (await stack.call("GET", `/api/tasks?${query}`, { token: stack.token("ann", org) })).body;
 const handled = () => until("the stream is worked off", async () => (await stack.redisCall("XLEN", "tasks:ingest")) === "0", { ms: 180_000 });
 
@@ -62,18 +46,19 @@ function mainThreadTasks(trace) {
 test(`${TASKS} tasks at 200 updates a second: no task of the main thread over 100 ms, and nothing is missing`, async (t) => {
   const begun = Date.now();
   const ids = await makeTasks();
-  await publishAll(ids.map((id, i) => stack.event("dispatched", id, says.dispatched(i + 1))));
+  await publishAll(stack, ids.map((id, i) => stack.event("dispatched", id, says.dispatched(i + 1))));
   await handled();
   t.diagnostic(`${TASKS} tasks after ${Date.now() - begun} ms`);
   const here = crowd(t, stack);
   const ann = await (await here("ann", { org, path: "/?show=active&sort=updated" })).live();
   const { page } = ann;
   await page.getByText(`${TASKS} active`).waitFor();
-  const first = ann.list("Active").getByRole("listitem").first();
-  await until("all rows are in the list", async () => {
-    await page.evaluate(() => { window.scrollTo(0, document.body.scrollHeight); });
-    return Number(await first.getAttribute("aria-setsize")) === TASKS;
-  }, { ms: 180_000 });
+  const reading = Date.now();
+  await page.waitForFunction((wanted) => {
+    window.scrollTo(0, document.body.scrollHeight);
+    return Number(document.querySelector("main [aria-setsize]")?.getAttribute("aria-setsize")) === wanted;
+  }, TASKS, { polling: 20, timeout: 180_000 });
+  t.diagnostic(`read down to the last row in ${Date.now() - reading} ms`);
   await page.evaluate(() => { window.scrollTo(0, 0); });
   await page.mouse.move(5, 5);
   t.diagnostic(`all of them in the page after ${Date.now() - begun} ms`);

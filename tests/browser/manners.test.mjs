@@ -98,6 +98,42 @@ test("notifications: the bell counts, a toast tells, reading goes to all devices
   await ann.toast("Merged").waitFor();
 });
 
+/** Who looks at another window, and hears what the browser is asked to say. A headless shell has
+ *  nowhere to show it, and so says "denied" whatever was granted: what was is asked of where it is kept. */
+function elsewhere() {
+  let isGranted = false;
+  void navigator.permissions.query({ name: "notifications" }).then(({ state }) => { isGranted = state === "granted"; });
+  window.isElsewhere = false;
+  window.told = [];
+  Object.defineProperty(document, "hidden", { get: () => window.isElsewhere });
+  window.Notification = class extends window.Notification {
+    static get permission() { return isGranted ? "granted" : "default"; }
+    constructor(title, options) {
+      super(title, options);
+      window.told.push({ title, ...options, shown: this });
+    }
+  };
+}
+
+test("the browser's own notifications, where they are allowed and nobody looks at the page", async (t) => {
+  const here = crowd(t, stack);
+  const [olaf, shy] = await Promise.all([here("olaf", { permissions: ["notifications"], script: elsewhere }), here("olaf", { script: elsewhere })]);
+  await Promise.all([olaf.live(), shy.live()]);
+  const told = (p) => p.page.evaluate(() => window.told.map(({ title, body }) => `${title}: ${body}`));
+  const id = await make(stack, "Told outside", { sub: "olaf" });
+  await move(stack, id, ["analyzing", "clarification_needed"]);
+  await olaf.toast("Needs your answer").waitFor();
+  assert.deepEqual(await told(olaf), [], "who looks at the page has the toast");
+  for (const p of [olaf, shy]) await p.page.evaluate(() => { window.isElsewhere = true; });
+  await stack.call("POST", `/api/tasks/${id}/clarify`, { body: { answers: ["Sky", "Yes"] }, token: stack.token("olaf") });
+  await move(stack, id, ["dispatched", "coding", "pr_opened"]);
+  await comes("it is told", () => told(olaf), (all) => all.some((x) => /^PR ready for review: Told outside\n/.test(x)));
+  await shy.toast("PR ready for review").waitFor();
+  assert.deepEqual(await told(shy), [], "who has not allowed it is left alone");
+  await olaf.page.evaluate(() => { window.told.at(-1).shown.dispatchEvent(new Event("click")); });
+  await olaf.page.getByRole("heading", { name: "Told outside" }).waitFor();
+});
+
 test("signing in as a demo person, and out; no token is stored or said, and what was kept goes", async (t) => {
   const here = crowd(t, stack);
   const guest = await here("guest", { isGuest: true, path: "/" });
@@ -108,19 +144,7 @@ test("signing in as a demo person, and out; no token is stored or said, and what
   await guest.live();
   await guest.describe("Of the demo");
   await guest.row("Of the demo").waitFor();
-  const stored = async () => JSON.stringify(await page.evaluate(async () => {
-    const all = { ...localStorage, ...sessionStorage, cookie: document.cookie };
-    const db = await new Promise((done, fail) => {
-      const open = indexedDB.open("taskwire");
-      open.onsuccess = () => done(open.result);
-      open.onerror = fail;
-    });
-    for (const name of db.objectStoreNames) {
-      all[name] = await new Promise((done) => { db.transaction(name).objectStore(name).getAll().onsuccess = (e) => done(e.target.result); });
-    }
-    db.close();
-    return all;
-  }));
+  const stored = () => guest.kept();
   await until("what was shown is kept for the next first paint", async () => (await stored()).includes("Of the demo"));
   assert.doesNotMatch(await stored() + said.join("\n") + page.url(), /eyJ/, "no token");
   await page.reload();

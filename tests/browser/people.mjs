@@ -7,7 +7,9 @@ import { until } from "../integration/harness.mjs";
 
 const require = createRequire(import.meta.url);
 export const WAIT_MS = 60_000;                 // generous: the machine may be busy
-const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+// Chromium without its windows is Chromium, and costs half: that one first.
+const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-software-rasterizer", "--mute-audio"];
 
 let running = null;
 
@@ -15,7 +17,7 @@ let running = null;
 export async function openBrowser() {
   const executablePath = PLACES.find((p) => p && existsSync(p));
   if (!executablePath) throw new Error("Chromium is not installed (deploy/deps.sh installs it)");
-  running ??= chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] });
+  running ??= chromium.launch({ executablePath, args: FLAGS });
   return running;
 }
 
@@ -26,11 +28,16 @@ export async function closeBrowser() {
 
 /** A person with a page open, signed in as by an application around Taskwire (public/host.js). */
 export class Person {
-  static async open(stack, sub, { path = "/", base = stack.url, org = "acme", roles, isGuest = false, ...options } = {}) {
+  /** `script`: run in each page before its own. What moves for ever is drawn for ever, and what a
+   *  service worker answers no test sees: both are there for the tests that ask for them. */
+  static async open(stack, sub, { path = "/", base = stack.url, org = "acme", roles, isGuest = false, script, ...options } = {}) {
     const person = new Person();
     Object.assign(person, { stack, sub, base, faults: [], tokens: 0 });
-    person.context = await (await openBrowser()).newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
+    person.context = await (await openBrowser()).newContext({
+      locale: "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce", serviceWorkers: "block", ...options,
+    });
     person.context.setDefaultTimeout(WAIT_MS);
+    if (script) await person.context.addInitScript(script);
     if (!isGuest) {
       const name = sub[0].toUpperCase() + sub.slice(1);
       await person.context.exposeFunction("askToken", () => {
@@ -79,6 +86,23 @@ export class Person {
     await this.page.getByRole("textbox", { name: "Describe a task" }).fill(text);
     if (isPrivate) await this.page.getByRole("checkbox", { name: "Only for me" }).check();
     await this.page.getByRole("button", { name: "Create task" }).click();
+  }
+
+  /** All that the browser keeps for this page, as text. */
+  async kept() {
+    return JSON.stringify(await this.page.evaluate(async () => {
+      const all = { ...localStorage, ...sessionStorage, cookie: document.cookie };
+      const db = await new Promise((done, fail) => {
+        const open = indexedDB.open("taskwire");
+        open.onsuccess = () => done(open.result);
+        open.onerror = fail;
+      });
+      for (const name of db.objectStoreNames) {
+        all[name] = await new Promise((done) => { db.transaction(name).objectStore(name).getAll().onsuccess = (e) => done(e.target.result); });
+      }
+      db.close();
+      return all;
+    }));
   }
 
   async close() {
