@@ -38,11 +38,10 @@ for service in gateway taskd; do
   install -Dm640 /dev/stdin "$tree/etc/taskwire/$service.env" <<<"# Settings of $service: /usr/share/doc/taskwire/env.example lists them all."
 done
 
-# --- what it needs ---
+# --- what it needs: each library's package; the foreign ones of other architectures stand elsewhere ---
 depends() {
-  readelf -d "$lib"/bin/* | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u | while read -r library; do
-    dpkg -S "*/$library" | grep -v -- '-dev\|-dbg\|cross' | head -1 | cut -d: -f1
-  done | sort -u | while read -r package; do
+  readelf -d "$lib"/bin/* | sed -n 's/.*(NEEDED).*\[\(.*\)\]/*\/lib\/*-linux-gnu*\/\1/p' | sort -u | xargs dpkg -S |
+    grep -v -- '-dev\|-dbg\|cross\|^diversion' | awk -F/ '!seen[$NF]++' | cut -d: -f1 | sort -u | while read -r package; do
     printf '%s (>= %s)\n' "$package" "$(dpkg-query -W -f='${Version}' "$package" | sed 's/^\([0-9]*:\)\?\([0-9]*\.[0-9]*\).*/\1\2/')"
   done | paste -sd, | sed 's/,/, /g'
 }
