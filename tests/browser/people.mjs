@@ -151,10 +151,12 @@ export async function tone(element, property = "backgroundColor") {
 
 const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe-core finds that is serious or critical, as "rule: element". */
-export async function seriousFindings(page) {
-  await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations);
+/** What axe-core finds that is serious or critical, as "rule: element". `rules`: these alone. */
+export async function seriousFindings(page, rules) {
+  if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axeSource);
+  const violations = await page.evaluate(async (only) => (await window.axe.run(document, {
+    resultTypes: ["violations"], ...(only && { runOnly: { type: "rule", values: only } }),
+  })).violations, rules);
   return violations.filter((v) => v.impact === "serious" || v.impact === "critical")
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")} ${n.failureSummary?.split("\n").slice(1).join(" ") ?? ""}`));
 }
