@@ -341,23 +341,6 @@ void outbox_marked(struct outbox *o, const char *id, int64_t seq, int err, uint6
     entry_touch(o, e);
 }
 
-void outbox_settled(struct outbox *o, const char *id, int64_t seq, int err, uint64_t now_ms)
-{
-    struct entry *e = entry_find(o, id);
-
-    o->now_ms = now_ms;
-    if (e == NULL)
-        return;
-    if (err != 0) {
-        e->must_load = true;                   /* reading it again settles it again */
-        entry_sleep(o, e, OUTBOX_RETRY_MS);
-        return;
-    }
-    if (seq > e->settled)
-        e->settled = seq;
-    entry_touch(o, e);
-}
-
 void outbox_link(struct outbox *o, bool is_up, uint64_t now_ms)
 {
     struct entry *e;

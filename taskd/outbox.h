@@ -88,9 +88,6 @@ void outbox_answered(struct outbox *o, const char *id, int64_t seq, enum outbox_
                      uint64_t now_ms);
 void outbox_marked(struct outbox *o, const char *id, int64_t seq, int err, uint64_t now_ms);
 
-/* The task's events up to `seq` are safe outside of its document: they may be marked. */
-void outbox_settled(struct outbox *o, const char *id, int64_t seq, int err, uint64_t now_ms);
-
 void outbox_link(struct outbox *o, bool is_up, uint64_t now_ms);
 void outbox_tick(struct outbox *o, uint64_t now_ms);
 

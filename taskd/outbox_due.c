@@ -84,7 +84,7 @@ static bool due_load(struct outbox *o, struct entry *e, struct outbox_action *ou
 
 static bool due_mark(struct outbox *o, struct entry *e, struct outbox_action *out)
 {
-    if (e->marking != 0 || e->sent <= e->marked || e->settled < e->sent)
+    if (e->marking != 0 || e->sent <= e->marked)
         return false;
     if ((e->sending != 0 || e->message_count > 0) && e->sent - e->marked < MARK_EVERY)
         return false;

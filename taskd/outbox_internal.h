@@ -30,7 +30,7 @@ struct entry {
     struct list    line;                       /* in one of the outbox's lines, or in none */
     struct list    late;                       /* in outbox.late until wake_at */
     uint64_t       wake_at;
-    int64_t        wanted, sent, marked, settled;
+    int64_t        wanted, sent, marked;
     enum bucket    sent_bucket;
     struct list    messages;
     size_t         message_count;

@@ -37,6 +37,18 @@ void publisher_kick(struct publisher *p, const struct task *t)
     shard_kick(shard_of(p, t->org), t);
 }
 
+void publisher_on_marked(struct publisher *p, publisher_marked_cb *cb, void *arg)
+{
+    p->on_marked = cb;
+    p->marked_arg = arg;
+}
+
+void publisher_marked(struct publisher *p, const char *id, int64_t seq, enum bucket bucket)
+{
+    if (p->on_marked != NULL && !p->is_closing)
+        p->on_marked(id, seq, bucket, p->marked_arg);
+}
+
 /* --- the turn --- */
 
 static bool wants_time(struct publisher *p)
@@ -201,6 +213,7 @@ void publisher_link_changed(struct publisher *p, size_t server, bool is_up)
     if (p->is_closing)
         return;
     outbox_link(p->shards[server].outbox, is_up, uv_now(p->loop));
+    publisher_marked(p, NULL, 0, BUCKET_NONE);
     publisher_wake(p);
 }
 

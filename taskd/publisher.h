@@ -28,6 +28,12 @@ void publisher_close(struct publisher *p, void (*cb)(void *arg), void *arg);
 /* This task was just written: `t` is lent, and holds the events to send. */
 void publisher_kick(struct publisher *p, const struct task *t);
 
+/* Be told of every mark that is made or read here, so that what is remembered of a task is not
+ * behind it; and with no id when a Redis was lost, or its memory: what others marked since may
+ * matter now. One caller; any time from inside of the publisher's own callbacks. */
+typedef void publisher_marked_cb(const char *id, int64_t seq, enum bucket bucket, void *arg);
+void publisher_on_marked(struct publisher *p, publisher_marked_cb *cb, void *arg);
+
 /* Publish what is pending in this task (NULL: in nothing), then tell the org's position.
  * cb runs once, later: 0 with the position, ERR_REDIS where Redis is away. */
 typedef void publisher_position_cb(int err, struct position at, void *arg);

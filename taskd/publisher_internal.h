@@ -56,6 +56,8 @@ struct publisher {
     bool           is_closing, is_sweeping;
     void         (*on_closed)(void *arg);
     void          *closed_arg;
+    publisher_marked_cb *on_marked;
+    void          *marked_arg;
     char           token[TOKEN_SIZE];
     struct metric *published, *notified, *repeats, *gaps, *holds, *epochs, *corrected, *refused;
     struct metric *latency, *lag;
@@ -67,6 +69,9 @@ struct shard *shard_of(struct publisher *p, const char *org);
 
 /* Let the outboxes be looked at on the next turn. */
 void publisher_wake(struct publisher *p);
+
+/* Say what is marked; without an id, that nothing is certain. */
+void publisher_marked(struct publisher *p, const char *id, int64_t seq, enum bucket bucket);
 
 /* Is everything that was begun over? Then the end. */
 void publisher_end_if_idle(struct publisher *p);

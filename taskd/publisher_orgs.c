@@ -149,8 +149,10 @@ void org_answered(struct org *o, const struct script_answer *a)
     if (a->at.number > o->highest)
         o->highest = a->at.number;
     if (a->at.epoch != 0) {
-        if (o->epoch != 0 && o->epoch != a->at.epoch)
+        if (o->epoch != 0 && o->epoch != a->at.epoch) {
             outbox_restart(o->shard->outbox, o->name, uv_now(o->shard->loop));
+            publisher_marked(o->shard->publisher, NULL, 0, BUCKET_NONE);
+        }
         o->epoch = a->at.epoch;
     }
     if (a->outcome == SCRIPT_RECOUNT)

@@ -4,9 +4,10 @@
  * the answers back. Nothing is done inside a caller's call: a kick or a question wakes a timer
  * of zero, so that all of one turn's transitions go to Redis together, in one write.
  *
- * A task's events leave its document's window sooner or later, so they are settled (copied to
- * where they may stay) as soon as it is heard of, at the same time as they are sent; only the
- * mark waits for it. That goes on while Redis is away, or a busy task would have to stop. */
+ * A task's events leave its document's window sooner or later. So that its transitions need not
+ * wait for it then, they are settled (copied to where they may stay) every so often. That goes on
+ * while Redis is away. (Rejected: every event at once. It is a write to the document more for
+ * each, and most tasks live and end within their window.) */
 #include "taskd/publisher_internal.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 #define MESSAGE_MAX ((size_t)1 << 20)          /* of one envelope: it says its data twice */
 #define TIMES_SIZE  48
+#define SETTLE_EVERY (TASK_EVENTS_KEPT / 4)   /* transitions of a task */
 
 /* --- messages of a task --- */
 
@@ -78,40 +80,23 @@ static struct outbox_news news_of(const struct task *t, const struct batch *b)
 
 /* --- settling --- */
 
-struct settle {
-    struct shard *shard;
-    char          id[TASK_ID_LEN + 1];
-    int64_t       seq;
-};
-
 static void on_settled(int err, const struct task *t, void *arg)
 {
-    struct settle *s = arg;
-    struct shard  *sh = s->shard;
+    struct shard *sh = arg;
 
     (void)t;
     if (err == 0)
         FAULT_POINT("after-settle");
     sh->settles_under_way--;
-    outbox_settled(sh->outbox, s->id, s->seq, err, uv_now(sh->loop));
-    free(s);
-    publisher_wake(sh->publisher);
     publisher_end_if_idle(sh->publisher);
 }
 
-static void settle_begin(struct shard *sh, const struct task *t)
+/* Whatever comes of it: a window that is full of what was not copied is settled by its next
+ * transition. */
+static void settle_now_and_then(struct shard *sh, const struct task *t)
 {
-    struct settle *s = mem_new(struct settle);
-
-    s->shard = sh;
-    memcpy(s->id, t->id, TASK_ID_LEN);
-    s->seq = t->seq;
-    if (store_settle(sh->store, t, on_settled, s) == 0) {
+    if (t->seq % SETTLE_EVERY == 0 && store_settle(sh->store, t, on_settled, sh) == 0)
         sh->settles_under_way++;
-        return;
-    }
-    outbox_settled(sh->outbox, s->id, s->seq, ERR_STORE, uv_now(sh->loop));
-    free(s);
 }
 
 void shard_kick(struct shard *sh, const struct task *t)
@@ -127,7 +112,7 @@ void shard_kick(struct shard *sh, const struct task *t)
     news = news_of(t, &batch);
     outbox_offer(sh->outbox, &news, uv_now(sh->loop));
     batch_drop(&batch);
-    settle_begin(sh, t);
+    settle_now_and_then(sh, t);
     publisher_wake(sh->publisher);
 }
 
@@ -176,8 +161,8 @@ static void on_load_task(int err, const struct task *t, void *arg)
         return;
     }
     task_copy(&l->task, t);
-    if (t->published_seq < t->seq && !sh->publisher->is_closing)
-        settle_begin(sh, t);
+    if (t->published_seq > 0)
+        publisher_marked(sh->publisher, t->id, t->published_seq, t->published_bucket);
     if (t->published_seq >= t->seq ||
         (t->event_count > 0 && t->events[0].seq <= t->published_seq + 1)) {
         load_done(l, 0, l->task.events, l->task.event_count);
@@ -391,6 +376,7 @@ struct mark {
     char          id[TASK_ID_LEN + 1];
     char          org[ORG_NAME_SIZE];
     int64_t       seq;
+    enum bucket   bucket;
 };
 
 static void on_marked(int err, void *arg)
@@ -398,8 +384,10 @@ static void on_marked(int err, void *arg)
     struct mark  *m = arg;
     struct shard *sh = m->shard;
 
-    if (err == 0)
+    if (err == 0) {
         FAULT_POINT("after-mark");
+        publisher_marked(sh->publisher, m->id, m->seq, m->bucket);
+    }
     org_mark_ended(org_of(sh, m->org));
     outbox_marked(sh->outbox, m->id, m->seq, err, uv_now(sh->loop));
     free(m);
@@ -419,6 +407,7 @@ static void mark_begin(struct shard *sh, const struct outbox_action *a)
         memcpy(m->id, a->id, TASK_ID_LEN);
         strncpy(m->org, a->org, sizeof(m->org) - 1);
         m->seq = a->seq;
+        m->bucket = a->bucket;
         if (store_mark(sh->store, a->id, a->seq, a->bucket, on_marked, m) == 0) {
             org_mark_began(o);
             return;

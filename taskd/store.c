@@ -3,7 +3,9 @@
  * Every call becomes a request (store_request.h), waits in a lane, runs there, joins the list
  * of what is done, and is answered and freed in on_wake(), its only exit. A backend with one
  * writer (SQLite) gets a lane for it, whose thread commits all that gathered meanwhile as one
- * group, and lanes of readers beside it; any other (MongoDB) gets one lane of workers.
+ * group, and lanes of readers beside it. Any other (MongoDB) gets a lane of workers, and beside
+ * them one thread for changes and marks, which makes all that gathered meanwhile with one
+ * command; what did not simply pass goes to the workers, so that it holds nobody up.
  *
  * When the database does not answer, whoever noticed says so, and from then on every call is
  * refused at once, also those already queued: a request that waits for a time-out helps
@@ -36,9 +38,11 @@ struct store {
     const struct store_ops *ops;
     struct store_backend   *backend;
     struct store_session   *writer;            /* the one writer's, or the prober's */
+    struct store_session   *grouper;           /* NULL where there is one writer */
     struct store_session  **sessions;          /* of the workers or readers */
     unsigned                threads;
     struct lane            *write;             /* the one writer's, or the workers' */
+    struct lane            *group;             /* the one writer's, or the grouper's */
     struct lane            *read;              /* the readers', or the workers' */
     struct lane            *probe;             /* the one writer's, or the prober's own */
     uv_async_t              wake;
@@ -127,6 +131,41 @@ static void work_probe(struct list *jobs, unsigned thread, void *arg)
     list_each(node, jobs)
         store_request_run(container_of(node, struct store_request, node), s->ops, s->writer);
     pass_back(s, jobs);
+}
+
+/* The grouper: all of them together. What is in doubt becomes a worker's. */
+static void work_together(struct list *jobs, unsigned thread, void *arg)
+{
+    struct store *s = arg;
+    struct list   refused = LIST_INIT(refused);
+
+    (void)thread;
+    list_each_safe(node, jobs) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        r->err = !task_id_is_valid(slice_of(r->id)) ? ERR_NOT_FOUND
+            : !may_run(s, r) ? ERR_STORE : 0;
+        if (r->err == 0)
+            continue;
+        list_remove(node);
+        list_append(&refused, node);
+    }
+    store_requests_run(jobs, s->ops, s->grouper);
+    list_each_safe(node, jobs) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        if (r->err == ERR_STORE)
+            on_failure(&s->host);
+        if (r->err != STORE_IN_DOUBT)
+            continue;
+        list_remove(node);
+        if (lane_push(s->read, node) == 0)
+            continue;
+        r->err = ERR_STORE;                    /* too many wait: repeating it is safe */
+        list_append(&refused, node);
+    }
+    list_splice(&refused, jobs);
+    pass_back(s, &refused);
 }
 
 static bool has_failed(const struct store_request *r)
@@ -238,6 +277,7 @@ static void assert_loop(const struct store *s)
 int store_submit(struct store *s, struct store_request *r)
 {
     struct lane *lane = r->op == STORE_OP_PING ? s->probe
+        : r->op == STORE_OP_APPLY || r->op == STORE_OP_MARK ? s->group
         : OPS[r->op].way == WAY_WRITE ? s->write : s->read;
     int err;
 
@@ -308,6 +348,8 @@ static void close_sessions(struct store *s)
             s->ops->session_close(s->sessions[i]);
     if (s->writer != NULL)
         s->ops->session_close(s->writer);
+    if (s->grouper != NULL)
+        s->ops->session_close(s->grouper);
     s->ops->close(s->backend);
 }
 
@@ -318,8 +360,12 @@ static void shut_down(struct store *s)
 
     lane_close(s->read);
     lane_close(extra);
+    if (s->grouper != NULL)
+        lane_close(s->group);
     lane_free(s->read);
     lane_free(extra);
+    if (s->grouper != NULL)
+        lane_free(s->group);
     close_sessions(s);
     close_handles(s);
 }
@@ -384,6 +430,8 @@ static int open_sessions(struct store *s)
 {
     int err = s->ops->session_open(s->backend, true, &s->writer);
 
+    if (err == 0 && !s->ops->has_one_writer)
+        err = s->ops->session_open(s->backend, true, &s->grouper);
     for (unsigned i = 0; err == 0 && i < s->threads; i++)
         err = s->ops->session_open(s->backend, false, &s->sessions[i]);
     return err;
@@ -396,11 +444,13 @@ static void start_lanes(struct store *s, size_t queue_max)
 
     s->read = lane_new(&many);
     if (s->ops->has_one_writer) {
-        s->write = s->probe = lane_new(&one);
+        s->write = s->group = s->probe = lane_new(&one);
         return;
     }
-    one.work = work_probe;
     s->write = s->read;
+    one.work = work_together;
+    s->group = lane_new(&one);
+    one.work = work_probe;
     s->probe = lane_new(&one);
 }
 

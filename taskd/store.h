@@ -62,7 +62,8 @@ int store_get(struct store *s, const char *id, store_task_cb *cb, void *arg);
 /* Write `after` (seq = before's + 1) and its event if, and only if, the task is still at
  * seq - 1 and no event with the same key was ever applied to it. One atomic write, marked
  * unpublished. Only fields that differ from `before` are written.
- * err: 0 with the task as stored; ERR_STALE with the task as it is now; ERR_REPEAT with the
+ * err: 0 with the task as stored (but published_seq and _bucket may be `before`'s: a mark made
+ * meanwhile need not show); ERR_STALE with the task as it is now; ERR_REPEAT with the
  * task as it is now; ERR_NOT_FOUND. */
 struct store_change {
     const struct task  *before;

@@ -69,12 +69,30 @@ struct store_notices_query {
     size_t      limit;
 };
 
+/* A change on its way, perhaps together with others. */
+#define STORE_IN_DOUBT  1                      /* an err: it was made or not, and why not? */
+#define STORE_NONCE_LEN 12
+struct store_attempt {
+    const struct store_change *change;
+    uint8_t      nonce[STORE_NONCE_LEN];       /* names it, for who looks for it later */
+    int          err;
+    struct task *out;                          /* as store_apply answers it */
+};
+
+/* A mark among others. */
+struct store_marking {
+    const char *id;
+    int64_t     seq;
+    enum bucket bucket;
+};
+
 struct store_backend;                          /* a database that was opened */
 struct store_session;                          /* one thread's way to it */
 
 struct store_ops {
     /* One session writes, and commits what it did since begin() together; reads go beside it.
-     * Otherwise every session does everything, and begin, commit, rollback are NULL. */
+     * Otherwise every session does everything, begin, commit, rollback are NULL, and changes and
+     * marks are made in groups: apply and mark are NULL. */
     bool has_one_writer;
 
     int  (*open)(const char *url, struct store_host *host, struct store_backend **out,
@@ -95,6 +113,14 @@ struct store_ops {
     int (*apply)(struct store_session *s, const struct store_change *c, struct task *out);
     int (*settle)(struct store_session *s, const char *id);
     int (*mark)(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
+
+    /* Make what can be made of the changes with one command, each alone in what comes of it:
+     * fills every err and out. What is STORE_IN_DOUBT apply_again finds out, and makes if it
+     * can be made. Marks are made all or, with an error, some. */
+    void (*apply_group)(struct store_session *s, struct store_attempt *attempts, size_t count);
+    int  (*apply_again)(struct store_session *s, const struct store_attempt *a);
+    int  (*mark_group)(struct store_session *s, const struct store_marking *marks, size_t count);
+
     int (*unpublished)(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
                        size_t limit, struct store_outbox *out);
     int (*unpublished_count)(struct store_session *s, int64_t *out);

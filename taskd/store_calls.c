@@ -46,6 +46,8 @@ int store_apply(struct store *s, const struct store_change *c, store_task_cb *cb
     task_copy(&r->before, c->before);
     task_copy(&r->after, c->after);
     event_copy(&r->event, c->event);
+    r->change = (struct store_change){ &r->before, &r->after, &r->event };
+    r->attempt = (struct store_attempt){ .change = &r->change, .out = &r->task };
     r->id = mem_strdup(c->after->id);
     r->cb.task = cb;
     return store_submit(s, r);

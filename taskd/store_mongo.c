@@ -10,9 +10,9 @@
  * (store.c) refuses everyone else at once, while the calls under way wait for better times as long
  * as their patience lasts.
  *
- * This file opens, gives out sessions, and judges errors. BSON is in store_mongo_bson.c, writing in
- * _write.c, reading in _read.c, pages in _list.c, counts in _counts.c, notifications in
- * _notices.c, records in _records.c. */
+ * This file opens, gives out sessions, and judges errors. BSON is in store_mongo_bson.c, changes and
+ * marks in _group.c, other writing in _write.c, reading in _read.c, pages in _list.c, counts in
+ * _counts.c, notifications in _notices.c, records in _records.c. */
 #include "taskd/store_mongo.h"
 
 #include <pthread.h>
@@ -32,7 +32,7 @@
 #define READ_PATIENCE_NS  (4ull * 1000 * 1000 * 1000)
 #define WRITE_PATIENCE_NS (9ull * 1000 * 1000 * 1000)
 #define QUICK_NS          (1ull * 1000 * 1000 * 1000)
-#define CLIENTS_MAX      72                    /* 64 workers, a prober, and some room */
+#define CLIENTS_MAX      72                    /* 64 workers, a grouper, a prober, and some room */
 
 struct store_backend {
     struct store_host    *host;
@@ -302,9 +302,10 @@ const struct store_ops store_mongo_ops = {
     .ping = mg_ping,
     .create = mg_create,
     .get = mg_get,
-    .apply = mg_apply,
+    .apply_group = mg_apply_group,
+    .apply_again = mg_apply_again,
     .settle = mg_settle,
-    .mark = mg_mark,
+    .mark_group = mg_mark_group,
     .unpublished = mg_unpublished,
     .unpublished_count = mg_unpublished_count,
     .counts = mg_counts,

@@ -30,7 +30,7 @@ struct store_session {
     struct store_backend *backend;
     mongoc_client_t      *client;              /* NULL until the first call */
     mongoc_collection_t  *tasks, *events, *records, *counts, *notifications;
-    unsigned              moves;               /* marks that moved a task to another bucket */
+    unsigned              marks;               /* that it made */
 };
 
 /* One call's patience: it is made again after what may pass by. */
@@ -125,16 +125,24 @@ bool mg_make_indexes(struct store_session *s, bson_error_t *error);
 
 int mg_create(struct store_session *s, const struct task *t, const struct event *first,
               struct task *out);
-int mg_apply(struct store_session *s, const struct store_change *c, struct task *out);
 int mg_settle(struct store_session *s, const char *id);
-int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket);
+
+/* What a change's update must match, appended to `out`. */
+void mg_change_filter(const struct store_change *c, bson_t *out);
+
+/* One change: the task after it, of the caller's own copies where they are whole. */
+int mg_change_answer(struct mg_try *t, const struct store_change *c, struct task *out);
+
+void mg_apply_group(struct store_session *s, struct store_attempt *attempts, size_t count);
+int  mg_apply_again(struct store_session *s, const struct store_attempt *a);
+int  mg_mark_group(struct store_session *s, const struct store_marking *marks, size_t count);
 
 int mg_get(struct store_session *s, const char *id, struct task *out);
 int mg_unpublished(struct store_session *s, int64_t from_wall_ms, int64_t before_wall_ms,
                    size_t limit, struct store_outbox *out);
 int mg_unpublished_count(struct store_session *s, int64_t *out);
 int mg_counts(struct store_session *s, const char *org, struct store_counts *out);
-/* A mark moved this task to another bucket: now and then, fold such moves into the total. */
+/* This task was marked: now and then, fold what moved into the total. */
 void mg_counts_moved(struct store_session *s, const char *id);
 int mg_events(struct store_session *s, const struct store_events_query *q,
               struct store_timeline *out);

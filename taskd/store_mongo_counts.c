@@ -29,7 +29,7 @@
 
 #define FOLD_MAX   256                         /* tasks of one batch: 20 KB of pending */
 #define FOLD_ABOVE 32                          /* flagged tasks that a reader adds up itself */
-#define FOLD_EVERY 64                          /* of a session's marks that move a task */
+#define FOLD_EVERY 64                          /* of a session's marks */
 #define ROUNDS_MAX 24                          /* then all are counted: a backlog, or a crowd */
 
 /* A flagged task, or one of a pending batch (then `to` is where it was counted). */
@@ -460,7 +460,7 @@ void mg_counts_moved(struct store_session *s, const char *id)
     struct mg_try t;
     int err = 1;
 
-    if (++s->moves % FOLD_EVERY != 0 || !mg_begin(&t, s, false))
+    if (++s->marks % FOLD_EVERY != 0 || !mg_begin(&t, s, false))
         return;
     task_init(&task);
     if (mg_load(&t, id, &task) == 0)

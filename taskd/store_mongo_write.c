@@ -1,14 +1,17 @@
-/* store_mongo_write.c -- create, apply, settle and mark as updates of one document.
+/* store_mongo_write.c -- create, settle, and one change alone, as updates of one document.
  *
- * apply() is one findAndModify whose filter says all that must hold:
+ * A change is one update whose filter says all that must hold (mg_change_filter):
  *
  *   _id, seq: n                     the caller's task is the newest
  *   "events.key": {$ne: key}        and its window holds no event with this key
  *   settled: {$gte: n + 1 - KEPT}   and the event that the window drops was copied before
  *
- * A key older than the window stands in `events`, which is asked first; the seq in the filter
- * proves that nothing was applied since. Where nothing matches, the document says why; the
- * nonce in it tells this very call, made again after a lost connection, that it had happened. */
+ * Changes are made in groups (store_mongo_group.c); what did not simply match there comes here. The
+ * document says why; the nonce in it tells the very call, perhaps made again after a lost
+ * connection, that it had happened. Otherwise the change is made, if it can be.
+ *
+ * A key older than the window stands in `events`, which is asked before; the seq in the filter
+ * proves that nothing was applied since. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +19,7 @@
 #include "taskd/fault.h"
 #include "taskd/store_mongo.h"
 
-#define ROUNDS_MAX 8                           /* of apply: each settles, or meets another */
+#define ROUNDS_MAX 8                           /* each settles, or meets another */
 
 bool mg_make(struct mg_try *t, bool (*call)(void *arg, bson_error_t *error), void *arg)
 {
@@ -152,93 +155,36 @@ struct apply {
     struct mg_try              try;
     const struct store_change *c;
     bson_oid_t                 nonce;
-    bson_t                     filter, opts_update;
-    mongoc_find_and_modify_opts_t *opts;
-    bool                       is_applied;     /* this attempt matched */
-    bson_t                     reply;
+    bson_t                     filter, update;
+    int64_t                    matched;
 };
 
-static void make_filter(struct apply *a)
+void mg_change_filter(const struct store_change *c, bson_t *out)
 {
-    const struct task *before = a->c->before;
-    int64_t dropped = a->c->after->seq - TASK_EVENTS_KEPT;
+    int64_t dropped = c->after->seq - TASK_EVENTS_KEPT;
     bson_t  part;
 
-    append_id(&a->filter, before->id);
-    BSON_APPEND_INT64(&a->filter, "seq", before->seq);
-    if (a->c->event->key[0] != '\0') {
-        BSON_APPEND_DOCUMENT_BEGIN(&a->filter, "events.key", &part);
-        BSON_APPEND_UTF8(&part, "$ne", a->c->event->key);
-        bson_append_document_end(&a->filter, &part);
+    append_id(out, c->before->id);
+    BSON_APPEND_INT64(out, "seq", c->before->seq);
+    if (c->event->key[0] != '\0') {
+        BSON_APPEND_DOCUMENT_BEGIN(out, "events.key", &part);
+        BSON_APPEND_UTF8(&part, "$ne", c->event->key);
+        bson_append_document_end(out, &part);
     }
     if (dropped > 0) {
-        BSON_APPEND_DOCUMENT_BEGIN(&a->filter, "settled", &part);
+        BSON_APPEND_DOCUMENT_BEGIN(out, "settled", &part);
         BSON_APPEND_INT64(&part, "$gte", dropped);
-        bson_append_document_end(&a->filter, &part);
+        bson_append_document_end(out, &part);
     }
 }
 
-static void apply_init(struct apply *a, const struct store_change *c)
+int mg_change_answer(struct mg_try *t, const struct store_change *c, struct task *out)
 {
-    bson_t fields = BSON_INITIALIZER;
-
-    a->c = c;
-    bson_oid_init(&a->nonce, NULL);
-    bson_init(&a->filter);
-    bson_init(&a->opts_update);
-    bson_init(&a->reply);
-    make_filter(a);
-    mg_change_to_bson(c, &a->nonce, &a->opts_update);
-    a->opts = mongoc_find_and_modify_opts_new();
-    mongoc_find_and_modify_opts_set_update(a->opts, &a->opts_update);
-    mongoc_find_and_modify_opts_set_flags(a->opts, MONGOC_FIND_AND_MODIFY_RETURN_NEW);
-    /* The caller has the rest. */
-    BSON_APPEND_INT32(&fields, "published", 1);
-    mongoc_find_and_modify_opts_set_fields(a->opts, &fields);
-    bson_destroy(&fields);
-}
-
-static void apply_deinit(struct apply *a)
-{
-    mongoc_find_and_modify_opts_destroy(a->opts);
-    bson_destroy(&a->filter);
-    bson_destroy(&a->opts_update);
-    bson_destroy(&a->reply);
-}
-
-static bool call_apply(void *arg, bson_error_t *error)
-{
-    struct apply *a = arg;
-    bson_iter_t i;
-    bool is_ok;
-
-    bson_destroy(&a->reply);
-    is_ok = mongoc_collection_find_and_modify_with_opts(a->try.s->tasks, &a->filter, a->opts,
-                                                        &a->reply, error);
-    a->is_applied = is_ok && bson_iter_init_find(&i, &a->reply, "value")
-        && BSON_ITER_HOLDS_DOCUMENT(&i);
-    return is_ok;
-}
-
-/* The task after this call's write: the caller's own copies where they are whole. */
-static int answer_applied(struct apply *a, struct task *out)
-{
-    bson_iter_t i, found;
-
-    if (store_task_after(out, a->c)) {
-        out->published_seq = 0;
-        out->published_bucket = BUCKET_NONE;
-        if (bson_iter_init(&i, &a->reply)
-            && bson_iter_find_descendant(&i, "value.published.seq", &found))
-            out->published_seq = bson_iter_as_int64(&found);
-        if (bson_iter_init(&i, &a->reply)
-            && bson_iter_find_descendant(&i, "value.published.bucket", &found)
-            && BSON_ITER_HOLDS_UTF8(&found)
-            && bucket_parse(slice_of(bson_iter_utf8(&found, NULL)), &out->published_bucket) != 0)
-            out->published_bucket = BUCKET_NONE;
-        return 0;
-    }
-    return mg_load(&a->try, a->c->before->id, out);
+    if (!store_task_after(out, c))
+        return mg_load(t, c->before->id, out);
+    out->published_seq = c->before->published_seq;
+    out->published_bucket = c->before->published_bucket;
+    return 0;
 }
 
 /* Is the event at this call's seq the one that this call made? */
@@ -315,51 +261,41 @@ static int refuse(struct apply *a, struct task *out)
     return err;
 }
 
-/* Was this key applied so long ago that it left the window? Asked before the write; the seq in
- * its filter proves that nothing came between. */
-static int look_for_old_key(struct apply *a, struct task *out)
+static int make(struct apply *a)
 {
-    const struct store_change *c = a->c;
-    int err;
-
-    if (c->event->key[0] == '\0' || c->before->seq <= TASK_EVENTS_KEPT)
-        return 0;
-    err = mg_find_key(&a->try, c->before->id, c->event->key);
-    if (err == ERR_NOT_FOUND)
-        return 0;
-    if (err == 0)
-        err = mg_load(&a->try, c->before->id, out);
-    return err == 0 ? ERR_REPEAT : err;
+    bson_init(&a->filter);
+    bson_init(&a->update);
+    mg_change_filter(a->c, &a->filter);
+    mg_change_to_bson(a->c, &a->nonce, &a->update);
+    a->matched = 0;
+    return mg_update(&a->try, a->try.s->tasks, &a->filter, &a->update, &a->matched);
 }
 
-static int apply_rounds(struct apply *a, struct task *out)
+int mg_apply_again(struct store_session *s, const struct store_attempt *attempt)
 {
-    int err = look_for_old_key(a, out);
-
-    for (int round = 0; err == 0 && round < ROUNDS_MAX; round++) {
-        if (!mg_make(&a->try, call_apply, a))
-            return a->try.err;
-        if (a->is_applied)
-            return answer_applied(a, out);
-        err = refuse(a, out);
-        if (err != 1)
-            return err;
-        task_deinit(out);
-        err = 0;
-    }
-    return err != 0 ? err : ERR_STORE;
-}
-
-int mg_apply(struct store_session *s, const struct store_change *c, struct task *out)
-{
-    struct apply a;
-    int err;
+    struct apply a = { .c = attempt->change };
+    struct task *out = attempt->out;
+    int err = ERR_STORE;
 
     if (!mg_begin(&a.try, s, true))
         return ERR_STORE;
-    apply_init(&a, c);
-    err = apply_rounds(&a, out);
-    apply_deinit(&a);
+    bson_oid_init_from_data(&a.nonce, attempt->nonce);
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        task_deinit(out);
+        err = refuse(&a, out);
+        if (err != 1)
+            break;
+        err = make(&a);
+        bson_destroy(&a.filter);
+        bson_destroy(&a.update);
+        if (err == 0 && a.matched != 0) {
+            task_deinit(out);
+            err = mg_change_answer(&a.try, a.c, out);
+        }
+        if (err != 0 || a.matched != 0)
+            break;
+        err = ERR_STORE;
+    }
     if (err == ERR_NOT_FOUND || err == ERR_STORE || err == ERR_CORRUPT)
         task_deinit(out);
     return err;
@@ -469,79 +405,5 @@ int mg_settle(struct store_session *s, const char *id)
     }
     task_deinit(&now);
     bson_destroy(&doc);
-    return err;
-}
-
-/* --- mark --- */
-
-/* A mark is one of five updates; the first that matches is it. */
-static const struct mark_step {
-    bool        is_newest;                     /* seq is the task's: then the outbox's mark goes */
-    bool        is_same;                       /* published in this bucket already: counts stay */
-    const char *published;                     /* how published.seq compares to seq */
-} MARK_STEPS[] = {
-    { true, true, "$lt" },                     /* nearly always */
-    { true, false, "$lt" },
-    { false, true, "$lt" },
-    { false, false, "$lt" },
-    { true, true, "$gte" },                    /* marked before, by one who died half-way */
-};
-#define MARK_STEP_COUNT (sizeof(MARK_STEPS) / sizeof(MARK_STEPS[0]))
-
-static void mark_filter(const struct mark_step *step, const char *id, int64_t seq,
-                        enum bucket bucket, bson_t *out)
-{
-    bool   is_first = strcmp(step->published, "$lt") == 0;
-    bson_t part;
-
-    append_id(out, id);
-    if (step->is_newest)
-        BSON_APPEND_INT64(out, "seq", seq);
-    BSON_APPEND_DOCUMENT_BEGIN(out, "published.seq", &part);
-    BSON_APPEND_INT64(&part, step->published, seq);
-    bson_append_document_end(out, &part);
-    if (is_first && step->is_same)
-        BSON_APPEND_UTF8(out, "published.bucket", bucket_wire(bucket));
-}
-
-static void mark_update(const struct mark_step *step, int64_t seq, enum bucket bucket, bson_t *out)
-{
-    bson_t set, published;
-
-    if (strcmp(step->published, "$lt") == 0) {
-        BSON_APPEND_DOCUMENT_BEGIN(out, "$set", &set);
-        BSON_APPEND_DOCUMENT_BEGIN(&set, "published", &published);
-        BSON_APPEND_INT64(&published, "seq", seq);
-        BSON_APPEND_UTF8(&published, "bucket", bucket_wire(bucket));
-        bson_append_document_end(&set, &published);
-        if (!step->is_same)
-            BSON_APPEND_BOOL(&set, "uncounted", true);
-        bson_append_document_end(out, &set);
-    }
-    if (step->is_newest) {
-        BSON_APPEND_DOCUMENT_BEGIN(out, "$unset", &set);
-        BSON_APPEND_UTF8(&set, "unpublished", "");
-        bson_append_document_end(out, &set);
-    }
-}
-
-int mg_mark(struct store_session *s, const char *id, int64_t seq, enum bucket bucket)
-{
-    struct mg_try try;
-    int64_t matched = 0;
-    size_t  at = seq == 1 ? 1 : 0;             /* its first is never the bucket it was in */
-    int     err = mg_begin(&try, s, true) ? 0 : ERR_STORE;
-
-    for (; err == 0 && matched == 0 && at < MARK_STEP_COUNT; at++) {
-        bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
-
-        mark_filter(&MARK_STEPS[at], id, seq, bucket, &filter);
-        mark_update(&MARK_STEPS[at], seq, bucket, &update);
-        err = mg_update(&try, s->tasks, &filter, &update, &matched);
-        bson_destroy(&filter);
-        bson_destroy(&update);
-    }
-    if (matched != 0 && !MARK_STEPS[at - 1].is_same)
-        mg_counts_moved(s, id);
     return err;
 }

@@ -110,9 +110,9 @@ RUN(record_all)        { return ops->record_all(s, r->kind, &r->value); }
 
 RUN(apply)
 {
-    struct store_change change = { &r->before, &r->after, &r->event };
-
-    return ops->apply(s, &change, &r->task);
+    if (r->attempt.err == STORE_IN_DOUBT)
+        return ops->apply_again(s, &r->attempt);
+    return ops->apply(s, &r->change, &r->task);
 }
 
 RUN(notify)
@@ -144,6 +144,71 @@ void store_request_run(struct store_request *r, const struct store_ops *ops,
         r->err = ERR_NOT_FOUND;                /* what is no id names nothing */
     else
         r->err = RUNS[r->op](r, ops, s);
+}
+
+static void run_applies(struct list *requests, size_t count, const struct store_ops *ops,
+                        struct store_session *s)
+{
+    struct store_attempt *attempts = mem_alloc(count * sizeof(*attempts));
+    size_t n = 0;
+
+    list_each(node, requests) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        if (r->op == STORE_OP_APPLY)
+            attempts[n++] = r->attempt;
+    }
+    ops->apply_group(s, attempts, n);
+    n = 0;
+    list_each(node, requests) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        if (r->op != STORE_OP_APPLY)
+            continue;
+        r->attempt = attempts[n++];
+        r->err = r->attempt.err;
+    }
+    free(attempts);
+}
+
+static void run_marks(struct list *requests, size_t count, const struct store_ops *ops,
+                      struct store_session *s)
+{
+    struct store_marking *marks = mem_alloc(count * sizeof(*marks));
+    size_t n = 0;
+    int    err;
+
+    list_each(node, requests) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        if (r->op == STORE_OP_MARK)
+            marks[n++] = (struct store_marking){ r->id, r->number, r->bucket };
+    }
+    err = ops->mark_group(s, marks, n);
+    list_each(node, requests) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        if (r->op == STORE_OP_MARK)
+            r->err = err;
+    }
+    free(marks);
+}
+
+void store_requests_run(struct list *requests, const struct store_ops *ops,
+                        struct store_session *s)
+{
+    size_t applies = 0, marks = 0;
+
+    list_each(node, requests) {
+        struct store_request *r = container_of(node, struct store_request, node);
+
+        applies += r->op == STORE_OP_APPLY;
+        marks += r->op == STORE_OP_MARK;
+    }
+    if (applies != 0)
+        run_applies(requests, applies, ops, s);
+    if (marks != 0)
+        run_marks(requests, marks, ops, s);
 }
 
 /* --- on the loop --- */

@@ -23,6 +23,8 @@ struct store_request {
     /* asked */
     struct task   before, after;               /* create: after alone */
     struct event  event;
+    struct store_change  change;               /* apply: of the three before */
+    struct store_attempt attempt;
     char         *id, *org, *kind, *key, *json;   /* org: a person's scope, in a notification */
     int64_t       number;                      /* seq, a time, an expiry */
     int64_t       from;                        /* unpublished: the time before that one */
@@ -75,6 +77,11 @@ void store_request_take_query(struct store_request *r, const struct store_query 
 /* Run it on a session (a lane's thread): fills `err` and the answer. */
 void store_request_run(struct store_request *r, const struct store_ops *ops,
                        struct store_session *s);
+
+/* The same for several that are apply or mark, in any mixture, on a backend that makes groups. Those
+ * whose attempt is in doubt then are to be run alone. */
+void store_requests_run(struct list *requests, const struct store_ops *ops,
+                        struct store_session *s);
 
 /* Forget the answer, so that it may be run again; `err` is what it says now. */
 void store_request_fail(struct store_request *r, int err);

@@ -1,10 +1,11 @@
 /* bare_mongo.c -- what a MongoDB-wire server charges for a transition:
  * bare_mongo URL DATABASE COUNT THREADS
  *
- * The writes of `taskd` and nothing else. The database is one that taskd filled. Of each transition
- * the task is updated under the guards of apply(), its event is copied and the copy noted, and
- * the mark set: the four writes of store_mongo_write.c, by so many threads with tasks of their
- * own. Prints `transitions=… seconds=… cpu=…`. */
+ * What a transition costs where each write is a command of its own. The database is one that
+ * taskd filled. Of each transition the task is updated under the guards of mg_change_filter(), its
+ * event is copied and the copy noted, and the mark set, by so many threads with tasks of their
+ * own. (taskd makes changes of many tasks with one command, and copies events in
+ * eights.) Prints `transitions=… seconds=… cpu=…`. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * A call is executed at one instant between its beginning and its answer; calls overtake each
  * other freely, but a caller who waits sees its own order. Documents keep the newest
- * TASK_EVENTS_KEPT events as MongoDB's do, and refuse to slice off what was not settled. */
+ * TASK_EVENTS_KEPT events as MongoDB's do; all others stand beside them. */
 #include "tests/sim/store.h"
 
 #include <assert.h>

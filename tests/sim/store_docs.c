@@ -205,8 +205,6 @@ static void apply(struct store_call *c)
         c->err = ERR_REPEAT;
     else if (d->truth.seq != c->seq)
         c->err = ERR_STALE;
-    else if (d->task.event_count == TASK_EVENTS_KEPT && d->task.events[0].seq > d->settled)
-        c->err = ERR_BUSY;
     if (c->err == 0) {
         truth_step(d, &c->task, &c->event);
         old = d->task;
@@ -224,14 +222,11 @@ static void apply(struct store_call *c)
         task_deinit(&old);
         doc_push(d, &c->event);
     }
-    if (c->err != ERR_BUSY)
-        task_copy(&c->out, &d->task);
+    task_copy(&c->out, &d->task);
 }
 
 static void settle(struct store_call *c, struct doc *d)
 {
-    if (c->seq > d->settled)
-        d->settled = c->seq;
     task_copy(&c->out, &d->task);
 }
 
@@ -242,8 +237,6 @@ static void mark(struct store_call *c, struct doc *d)
     if (c->seq > d->truth.published)
         sim_fail("nothing is marked that was not published", "%s seq %lld, published %lld", c->id,
                  (long long)c->seq, (long long)d->truth.published);
-    if (c->seq > d->settled)
-        sim_fail("nothing is marked that is not settled", "%s seq %lld", c->id, (long long)c->seq);
     if (c->seq <= d->task.published_seq)
         return;
     is = task_bucket(d->truth.steps[c->seq].status, d->truth.steps[c->seq].is_private);

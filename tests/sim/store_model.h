@@ -64,7 +64,6 @@ struct doc {
     struct task  task;                         /* as stored: the newest events inside */
     struct event events[TRUTH_SEQS_MAX];       /* all of them */
     size_t       event_count;
-    int64_t      settled;
 };
 
 struct model_store {

@@ -102,6 +102,7 @@ static void a_mark_of_nothing_does_nothing(void **state)
 
 static void a_change_after_the_mark_is_unpublished_again(void **state)
 {
+    struct answer a;
     struct task t;
     (void)state;
 
@@ -109,8 +110,11 @@ static void a_change_after_the_mark_is_unpublished_again(void **state)
     assert_int_equal(do_mark(&suite.bench, t.id, 1, BUCKET_ORG_ACTIVE), 0);
     assert_int_equal(note(&suite.bench, &t, "k"), 0);
     assert_true(t.is_unpublished);
-    assert_int_equal(t.published_seq, 1);
-    assert_int_equal(t.published_bucket, BUCKET_ORG_ACTIVE);
+    assert_int_equal(do_get(&suite.bench, &a, t.id), 0);
+    assert_true(a.task.is_unpublished);
+    assert_int_equal(a.task.published_seq, 1);
+    assert_int_equal(a.task.published_bucket, BUCKET_ORG_ACTIVE);
+    answer_drop(&a);
     assert_true(is_listed(t.id, AT + 2));
     assert_int_equal(do_mark(&suite.bench, t.id, 2, BUCKET_ORG_ACTIVE), 0);
     task_deinit(&t);

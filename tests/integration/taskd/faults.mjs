@@ -9,9 +9,9 @@ import { LIFE, Witness, deadEvents, live, logIsRight, recountIsRight, settled, s
 
 // Of each step the first time, or one in the midst of things.
 const STEPS = {
-  sqlite: ["before-commit:7", "after-commit", "after-commit:5", "after-settle:3", "before-publish:2", "after-publish",
+  sqlite: ["before-commit:7", "after-commit", "after-commit:5", "after-settle", "before-publish:2", "after-publish",
     "after-publish:6", "after-notify:2", "before-mark:2", "after-mark:3", "before-ack:4", "after-ack:2", "before-dead", "before-begin", "after-begin"],
-  mongo: ["after-commit:4", "amid-settle:3", "after-settle:2", "after-notify", "before-publish:3", "after-publish:5", "before-mark", "after-mark:2",
+  mongo: ["after-commit:4", "amid-settle", "after-settle", "after-notify", "before-publish:3", "after-publish:5", "before-mark", "after-mark:2",
     "before-ack:3", "before-dead", "after-begin", "amid-fold"],
 };
 
@@ -77,7 +77,7 @@ const SERVERS = {
   },
   "the MongoDB-wire server": {
     store: "mongo",
-    steps: ["after-commit:3", "amid-settle:2", "after-settle:3", "after-notify", "before-publish:2", "after-publish:3", "before-mark", "after-mark:2", "before-ack:2", "after-begin"],
+    steps: ["after-commit:3", "amid-settle", "after-settle", "after-notify", "before-publish:2", "after-publish:3", "before-mark", "after-mark:2", "before-ack:2", "after-begin"],
     kill: (stack) => stack.mongo("kill9"),
     restart: (stack) => stack.mongo("restart"),
   },

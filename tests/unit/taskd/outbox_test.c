@@ -121,25 +121,12 @@ static void a_transition_is_sent_then_marked_then_forgotten(void **state)
     offer(o, TASK_A, 0, 1, 10);
     expect_send(o, TASK_A, 1, 0);
     expect_nothing(o);
-    outbox_settled(o, TASK_A, 1, 0, 10);
     outbox_answered(o, TASK_A, 1, OUTBOX_SENT, 11);
     expect_mark(o, TASK_A, 1);
     expect_nothing(o);
     outbox_marked(o, TASK_A, 1, 0, 12);
     expect_nothing(o);
     assert_int_equal(outbox_tasks(o), 0);
-}
-
-static void nothing_is_marked_before_its_events_are_settled(void **state)
-{
-    struct outbox *o = *state;
-
-    offer(o, TASK_A, 0, 1, 10);
-    expect_send(o, TASK_A, 1, 0);
-    outbox_answered(o, TASK_A, 1, OUTBOX_SENT, 11);
-    expect_nothing(o);
-    outbox_settled(o, TASK_A, 1, 0, 12);
-    expect_mark(o, TASK_A, 1);
 }
 
 static void of_one_task_one_message_is_under_way_and_tasks_do_not_wait_for_each_other(void **state)
@@ -166,7 +153,6 @@ static void a_burst_costs_one_mark(void **state)
     expect_send(o, TASK_A, 1, 0);
     assert_int_equal(outbox_needs(o, TASK_A, 0), 2);
     offer(o, TASK_A, 0, 2, 10);
-    outbox_settled(o, TASK_A, 2, 0, 10);
     outbox_answered(o, TASK_A, 1, OUTBOX_SENT, 11);
     expect_send(o, TASK_A, 2, 0);
     outbox_answered(o, TASK_A, 2, OUTBOX_SENT, 12);
@@ -181,7 +167,6 @@ static void a_long_run_is_marked_in_between(void **state)
     int                  marks = 0;
 
     offer(o, TASK_A, 0, 40, 10);
-    outbox_settled(o, TASK_A, 40, 0, 10);
     for (int64_t seq = 1; seq <= 40; seq++) {
         while (outbox_next(o, &a)) {           /* marks go out beside a send that is under way */
             if (a.kind == OUTBOX_MARK && ++marks > 0)
@@ -216,12 +201,14 @@ static void after_a_new_epoch_what_was_not_marked_is_sent_again(void **state)
     offer(o, TASK_A, 0, 1, 10);
     expect_send(o, TASK_A, 1, 0);
     outbox_answered(o, TASK_A, 1, OUTBOX_SENT, 11);
-    expect_nothing(o);                         /* not settled: the mark waits */
+    expect_mark(o, TASK_A, 1);
+    outbox_marked(o, TASK_A, 1, ERR_STORE, 11);
     outbox_restart(o, "other", 12);
     expect_nothing(o);
     outbox_restart(o, "acme", 12);
+    outbox_tick(o, 11 + OUTBOX_RETRY_MS);
     expect_load(o, TASK_A);
-    loaded(o, TASK_A, 0, 1, 13);
+    loaded(o, TASK_A, 0, 1, 2000);
     expect_send(o, TASK_A, 1, 0);
 }
 
@@ -245,7 +232,6 @@ static void a_mark_that_failed_is_tried_again(void **state)
     struct outbox *o = *state;
 
     offer(o, TASK_A, 0, 1, 10);
-    outbox_settled(o, TASK_A, 1, 0, 10);
     expect_send(o, TASK_A, 1, 0);
     outbox_answered(o, TASK_A, 1, OUTBOX_SENT, 20);
     expect_mark(o, TASK_A, 1);
@@ -284,7 +270,6 @@ static void a_waiter_is_told_when_all_that_was_there_is_published(void **state)
     outbox_want(o, TASK_A, &waiter, 10);
     expect_load(o, TASK_A);
     loaded(o, TASK_A, 6, 8, 11);
-    outbox_settled(o, TASK_A, 8, 0, 11);
     expect_send(o, TASK_A, 7, 6);
     outbox_answered(o, TASK_A, 7, OUTBOX_SENT, 12);
     expect_send(o, TASK_A, 8, 6);
@@ -371,7 +356,6 @@ static void past_the_limits_tasks_stand_in_line_and_all_get_their_turn(void **st
     for (unsigned i = 0; i < OUTBOX_SENDS_MAX * 2; i++) {
         make_id(ids[i], i);
         offer(o, ids[i], 0, 1, 10);
-        outbox_settled(o, ids[i], 1, 0, 10);
     }
     while (outbox_next(o, &a))
         under_way++;
@@ -428,7 +412,6 @@ static void any_luck_ends_with_everything_published_in_order(void **state)
             if (outbox_needs(o, TASK_A, marked) <= stored || (luck >> 20) % 2 == 0)
                 offer(o, TASK_A, stored - 1 > marked && stored - marked > 60 ? stored - 1 : marked,
                       stored, now_ms);
-            outbox_settled(o, TASK_A, stored, 0, now_ms);
         } else if ((luck >> 16) % 97 == 0) {
             outbox_link(o, false, now_ms);
             outbox_link(o, true, now_ms);
@@ -441,7 +424,6 @@ static void any_luck_ends_with_everything_published_in_order(void **state)
 
             if (a.kind == OUTBOX_LOAD) {
                 loaded(o, TASK_A, marked, to, now_ms);
-                outbox_settled(o, TASK_A, to, 0, now_ms);
             } else if (a.kind == OUTBOX_MARK) {
                 assert_true(a.seq <= known);
                 marked = a.seq > marked ? a.seq : marked;
@@ -471,7 +453,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_transition_is_sent_then_marked_then_forgotten),
-        TEST(nothing_is_marked_before_its_events_are_settled),
         TEST(of_one_task_one_message_is_under_way_and_tasks_do_not_wait_for_each_other),
         TEST(a_burst_costs_one_mark),
         TEST(a_long_run_is_marked_in_between),
