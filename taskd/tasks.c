@@ -4,11 +4,16 @@
  * may aim at one task and neither is lost: whoever comes second is given the task as it is
  * now and decides anew. Inside one process that race would be lost often by a busy task, so its
  * acts stand in a line. What a write returned serves the next in line, which saves it the
- * read; when the line is empty the task is forgotten (no cache that could be stale).
+ * read, and when the line is empty the task is remembered for a while for whoever comes next.
  *
  *     line: [act] [act] ...      first: store_get -> decide -> store_apply -> answer
  *                                                       ^           |
  *                                                       +-- STALE --+
+ *
+ * What is remembered may be out of date, and need not be asked whether it is: an act that it lets
+ * pass is proven by the write, which finds the task where it was or does not happen. An act
+ * that it would refuse is decided anew on the task as it is read then. So nobody hears a refusal
+ * that is not of this moment.
  *
  * An input that is refused may be one that had its effect long ago (its key is known, the task
  * has moved on since): the store is asked before anybody hears a refusal.
@@ -31,6 +36,7 @@
 #define ACTS_MAX     20000                     /* waiting in all lines; past it ERR_BUSY */
 #define TRIES_MAX    50
 #define RETRY_MS     20
+#define KNOWN_MAX    1024                      /* tasks remembered while nobody acts on them */
 
 static const char CANNOT_STORE[] = "The store cannot take this";
 
@@ -54,9 +60,11 @@ struct line {
     char           id[TASK_ID_LEN + 1];
     struct tasks  *tasks;
     struct list    jobs;
-    struct list    late;                       /* in tasks.late: to be tried again */
+    struct list    late;                       /* in tasks.late: to be tried again; or .woken */
+    struct list    idle;                       /* in tasks.idle: nobody acts on it */
     struct task    known;
     bool           is_known;
+    bool           is_fresh;                   /* learnt since the line was last empty */
 };
 
 struct tasks {
@@ -67,14 +75,21 @@ struct tasks {
     size_t            acts;
     struct list       late;
     uv_timer_t        retry;
+    struct list       woken;                   /* idle ones somebody wants to act on */
+    uv_timer_t        wake;
+    struct list       idle;                    /* the longest unused first */
+    size_t            idle_count;
+    unsigned          timers_open;
     size_t            creates;
-    bool              is_closing, is_timer_closed;
+    bool              is_closing;
     void            (*on_closed)(void *arg);
     void             *closed_arg;
     struct metric    *done, *stale, *refused, *repeats, *away;
 };
 
 static void line_run(struct line *l);
+static void on_wake(uv_timer_t *timer);
+static void on_marked(const char *id, int64_t seq, enum bucket bucket, void *arg);
 
 struct tasks *tasks_new(uv_loop_t *loop, struct store *store, struct publisher *publisher,
                         struct metrics *m)
@@ -87,8 +102,13 @@ struct tasks *tasks_new(uv_loop_t *loop, struct store *store, struct publisher *
     t->store = store;
     t->publisher = publisher;
     list_init(&t->late);
+    list_init(&t->woken);
+    list_init(&t->idle);
     uv_timer_init(loop, &t->retry);
-    t->retry.data = t;
+    uv_timer_init(loop, &t->wake);
+    t->retry.data = t->wake.data = t;
+    t->timers_open = 2;
+    publisher_on_marked(publisher, on_marked, t);
     t->done = metrics_counter(m, NAME, "outcome=\"done\"", HELP);
     t->repeats = metrics_counter(m, NAME, "outcome=\"repeat\"", HELP);
     t->refused = metrics_counter(m, NAME, "outcome=\"refused\"", HELP);
@@ -103,7 +123,7 @@ static void tasks_end_if_idle(struct tasks *t)
     void (*cb)(void *) = t->on_closed;
     void  *arg = t->closed_arg;
 
-    if (!t->is_closing || !t->is_timer_closed || t->lines != NULL || t->creates > 0)
+    if (!t->is_closing || t->timers_open > 0 || t->lines != NULL || t->creates > 0)
         return;
     free(t);
     cb(arg);
@@ -187,6 +207,7 @@ static struct line *line_new(struct tasks *t, const char *id)
     l->tasks = t;
     list_init(&l->jobs);
     list_init(&l->late);
+    list_init(&l->idle);
     task_init(&l->known);
     HASH_ADD_STR(t->lines, id, l);
     return l;
@@ -197,17 +218,28 @@ static void line_free(struct line *l)
     struct tasks *t = l->tasks;
 
     list_remove(&l->late);
+    if (!list_is_empty(&l->idle))
+        t->idle_count--;
+    list_remove(&l->idle);
     HASH_DEL(t->lines, l);
     task_deinit(&l->known);
     free(l);
     tasks_end_if_idle(t);
 }
 
+/* A mark may be known here that was made after this was read. */
 static void line_learn(struct line *l, const struct task *t)
 {
+    int64_t     seq = l->known.published_seq;
+    enum bucket bucket = l->known.published_bucket;
+
     task_deinit(&l->known);
     task_copy(&l->known, t);
-    l->is_known = true;
+    l->is_known = l->is_fresh = true;
+    if (seq > l->known.published_seq) {
+        l->known.published_seq = seq;
+        l->known.published_bucket = bucket;
+    }
 }
 
 /* What is known may be wrong by now: the next one reads. */
@@ -215,7 +247,46 @@ static void line_forget(struct line *l)
 {
     task_deinit(&l->known);
     task_init(&l->known);
-    l->is_known = false;
+    l->is_known = l->is_fresh = false;
+}
+
+/* Nobody acts on it any more. */
+static void line_rest(struct line *l)
+{
+    struct tasks *t = l->tasks;
+
+    if (!l->is_known || t->is_closing) {
+        line_free(l);
+        return;
+    }
+    l->is_fresh = false;
+    list_append(&t->idle, &l->idle);
+    if (++t->idle_count > KNOWN_MAX)
+        line_free(container_of(t->idle.next, struct line, idle));
+}
+
+static void forget_idle(struct tasks *t)
+{
+    while (!list_is_empty(&t->idle))
+        line_free(container_of(t->idle.next, struct line, idle));
+}
+
+/* The publisher says what is marked by now; or, without an id, that nothing is certain. */
+static void on_marked(const char *id, int64_t seq, enum bucket bucket, void *arg)
+{
+    struct tasks *t = arg;
+    struct line  *l;
+
+    if (id == NULL) {
+        forget_idle(t);
+        return;
+    }
+    HASH_FIND_STR(t->lines, id, l);
+    if (l == NULL || !l->is_known || seq <= l->known.published_seq)
+        return;
+    l->known.published_seq = seq;
+    l->known.published_bucket = bucket;
+    l->known.is_unpublished = seq < l->known.seq;
 }
 
 /* --- deciding --- */
@@ -234,9 +305,14 @@ static void on_has_key(int err, void *arg)
     line_run(l);
 }
 
-/* Refuse, unless its key says that it had its effect before. Returns whether that is over. */
+/* Refuse, unless its key says that it had its effect before, or what is remembered is not good
+ * enough to refuse. Returns whether whoever is first now may go on. */
 static bool job_refuse(struct line *l, struct job *j, enum act_outcome outcome, const char *why)
 {
+    if (!l->is_fresh) {
+        line_forget(l);
+        return true;
+    }
     if (j->key[0] == '\0') {
         job_done(l, j, outcome, why);
         return true;
@@ -336,7 +412,7 @@ static void on_applied(int err, const struct task *task, void *arg)
     line_run(l);
 }
 
-/* Write what was decided. Returns whether the act is over. */
+/* Write what was decided. Returns as job_refuse. */
 static bool job_apply(struct line *l, struct job *j)
 {
     struct task         after;
@@ -368,7 +444,8 @@ static bool job_apply(struct line *l, struct job *j)
     return true;
 }
 
-/* Take the first act a step further. Returns whether it is over (and may be gone). */
+/* Take the first act a step further. Returns whether whoever is first now may go on (it may be over
+ * and gone). */
 static bool job_step(struct line *l, struct job *j)
 {
     if (l->tasks->is_closing) {
@@ -376,6 +453,10 @@ static bool job_step(struct line *l, struct job *j)
         return true;
     }
     if (j->sub != NULL && !j->sees_all && !task_is_visible(&l->known, j->sub, j->org)) {
+        if (!l->is_fresh) {
+            line_forget(l);
+            return true;
+        }
         job_done(l, j, ACT_HIDDEN, NULL);
         return true;
     }
@@ -417,7 +498,29 @@ static void line_run(struct line *l)
             return;
         }
     }
-    line_free(l);
+    line_rest(l);
+}
+
+static void on_wake(uv_timer_t *timer)
+{
+    struct tasks *t = timer->data;
+    struct list   due = LIST_INIT(due);
+    struct list  *node;
+
+    list_splice(&due, &t->woken);
+    while ((node = list_take_first(&due)) != NULL)
+        line_run(container_of(node, struct line, late));
+}
+
+/* Its turn comes with the next of the loop: nobody is called back from inside a call. */
+static void line_wake(struct line *l)
+{
+    struct tasks *t = l->tasks;
+
+    list_remove(&l->idle);
+    t->idle_count--;
+    list_append(&t->woken, &l->late);
+    uv_timer_start(&t->wake, on_wake, 0, 0);
 }
 
 int tasks_act(struct tasks *t, const struct act *a, act_cb *cb, void *arg)
@@ -435,6 +538,8 @@ int tasks_act(struct tasks *t, const struct act *a, act_cb *cb, void *arg)
             line_free(l);
             return err;
         }
+    } else if (!list_is_empty(&l->idle)) {
+        line_wake(l);
     }
     list_append(&l->jobs, &job_new(a, cb, arg)->node);
     t->acts++;
@@ -496,11 +601,11 @@ int tasks_create(struct tasks *t, const struct new_task *n, act_cb *cb, void *ar
 
 /* --- the end --- */
 
-static void on_retry_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
     struct tasks *t = handle->data;
 
-    t->is_timer_closed = true;
+    t->timers_open--;
     tasks_end_if_idle(t);
 }
 
@@ -515,7 +620,9 @@ void tasks_close(struct tasks *t, void (*cb)(void *arg), void *arg)
     t->is_closing = true;
     t->on_closed = cb;
     t->closed_arg = arg;
-    uv_close((uv_handle_t *)&t->retry, on_retry_closed);
+    uv_close((uv_handle_t *)&t->retry, on_timer_closed);
+    uv_close((uv_handle_t *)&t->wake, on_timer_closed);
+    forget_idle(t);
     HASH_ITER (hh, t->lines, l, next) {
         struct list *at = l->jobs.next;        /* the first may be under way in the store */
 
@@ -529,6 +636,7 @@ void tasks_close(struct tasks *t, void (*cb)(void *arg), void *arg)
         }
     }
     list_splice(&due, &t->late);
+    list_splice(&due, &t->woken);
     while ((node = list_take_first(&due)) != NULL)
         line_run(container_of(node, struct line, late));
 }
