@@ -173,8 +173,11 @@ static void on_driver_log(mongoc_log_level_t level, const char *domain, const ch
         log_warn("store-mongo-driver", LOG_TEXT("domain", domain), LOG_TEXT("says", message));
 }
 
+/* The driver would keep its counters in shared memory under this process's id, for a tool of
+ * its own: a process that is killed leaves that file behind. (A failure leaves just that.) */
 static void on_first_open(void)
 {
+    (void)setenv("MONGOC_DISABLE_SHM", "1", 0);
     mongoc_log_set_handler(on_driver_log, NULL);   /* first: mongoc_init may warn, too */
     mongoc_init();
     atexit(mongoc_cleanup);
