@@ -6,7 +6,8 @@ import path from "node:path";
 
 // Programs of any suite share the machine. Most wait for servers more than they work, a few work
 // hard, and on a crowded machine real clients run into real time-outs. So a few run always, and one
-// more each time the machine was seen to be idle for a part of a second.
+// more each time the machine was seen to be idle for a part of a second. Who does next to nothing but
+// wait (`isLight`) takes a third of a place.
 const ALWAYS = cpus().length + 1, MOST = Number(process.env.TASKWIRE_TEST_WIDTH) || 6 * cpus().length;
 const LOOK_MS = 700, IDLE_ENOUGH = 0.2;
 
@@ -22,9 +23,12 @@ function idleAndAll() {
 }
 
 function admit() {
-  running++;
-  waiting.shift()();
+  const next = waiting.shift();
+  running += next.weight;
+  next.go();
 }
+
+const fits = () => waiting.length > 0 && running + waiting[0].weight <= Math.min(ALWAYS, MOST) + 0.01;
 
 async function look() {
   while (waiting.length > 0) {
@@ -32,21 +36,21 @@ async function look() {
     await new Promise((done) => setTimeout(done, LOOK_MS));
     const [idleThen, allThen] = idleAndAll();
     const isIdle = (idleThen - idle) / Math.max(1, allThen - all) > IDLE_ENOUGH;
-    if (waiting.length > 0 && running < MOST && (isIdle || running < ALWAYS)) admit();
+    if (waiting.length > 0 && running < MOST && (isIdle || fits())) admit();
   }
   looking = null;
 }
 
-async function enter(isChained) {
-  const go = new Promise((done) => (isChained ? waiting.unshift(done) : waiting.push(done)));
-  if (running < Math.min(ALWAYS, MOST)) admit();
-  else looking ??= look();
-  await go;
+async function enter(weight, isChained) {
+  const admitted = new Promise((go) => (isChained ? waiting.unshift({ go, weight }) : waiting.push({ go, weight })));
+  while (fits()) admit();
+  if (waiting.length > 0) looking ??= look();
+  await admitted;
 }
 
-function leave() {
-  running--;
-  if (waiting.length > 0 && running < Math.min(ALWAYS, MOST)) admit();
+function leave(weight) {
+  running -= weight;
+  while (fits()) admit();
 }
 
 /** Run `argv`, keep its output under `log`, and count its TAP lines. What others of its suite wait
@@ -54,11 +58,12 @@ function leave() {
  *  A program that dies, hangs past `timeoutMs` or exits non-zero without a failed line counts
  *  as one failure more. Nested TAP (indented) counts by its leaves alone. */
 export async function runTap(program) {
-  await enter(program.isChained);
+  const weight = program.isLight ? 1 / 3 : 1;
+  await enter(weight, program.isChained);
   try {
     return await runNow(program);
   } finally {
-    leave();
+    leave(weight);
   }
 }
 
