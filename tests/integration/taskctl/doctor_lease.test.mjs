@@ -1,7 +1,7 @@
 // doctor_lease.test.mjs - `taskctl doctor` finds that nobody works the ingest stream off.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sleep, until } from "../harness.mjs";
+import { until } from "../harness.mjs";
 import { Clinic, fault, settle } from "./clinic.mjs";
 
 test("a dead lease: the taskd that held it has stopped", async (t) => {
@@ -28,7 +28,6 @@ test("a dead lease: held by nobody who is there", async (t) => {
   await stack.healthy(id);
   await stack.redisCall("SET", "tasks:ingest:lease", "nobody", "PX", "3600000");
   await stack.publish("analyzing", id);
-  await sleep(4000);
   const report = await stack.finds(["lease-dead"]);
   const found = fault(report, "lease-dead");
   assert.match(found.what, /held by 'nobody', which is no taskd.*1 inputs wait/);

@@ -54,8 +54,7 @@ test("an unpublished task: the store calls it published and nobody has heard of 
   await stack.redisCall("DEL", "tasks:hold:acme");
   await stack.startTaskd();
   await settle();
-  for (const scope of [[id], ["acme"]]) {
-    const report = await stack.finds(["task-unpublished"], ...scope);
+  for (const report of await Promise.all([[id], ["acme"]].map((scope) => stack.finds(["task-unpublished"], ...scope)))) {
     const found = fault(report, "task-unpublished");
     assert.equal(found.subject, id);
     assert.match(found.what, /the store calls seq 1 published, and the log ends with seq 0/);

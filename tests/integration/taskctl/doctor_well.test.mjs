@@ -17,17 +17,14 @@ test("a system that is well has no fault, of a task, an org or all", async () =>
   await stack.publish("analyzing", id);
   await until("it moved", async () => await stack.seqOf(id) === 2);
   await settle();
-  await stack.healthy();
-  await stack.healthy("acme");
-  await stack.healthy(id);
+  await Promise.all([stack.healthy(), stack.healthy("acme"), stack.healthy(id)]);
   const { findings } = await stack.doctor("acme");
   assert.match(findings.find((f) => f.check === "org").what, /compared 1 tasks of the store with \d+ messages/);
 });
 
 test("an org that nobody follows, and one that does not exist, are no faults", async () => {
   await stack.createTask(undefined, { token: stack.token("zoe", "lonely") });
-  await stack.healthy("lonely");
-  await stack.healthy("nowhere");
+  await Promise.all([stack.healthy("lonely"), stack.healthy("nowhere")]);
 });
 
 test("a task that is not there is 3", async () => {
