@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/err.h"
 #include "taskd/ctl/cli/age.h"
 #include "taskd/ctl/commands.h"
 #include "taskd/ctl/ctl.h"
@@ -54,11 +55,14 @@ static enum exit_code poll_get(struct poll *p, const char *target, json_t **out)
     *out = NULL;
     for (;;) {
         struct answer a;
+        bool          is_over;
 
         if (p->deadline_ms != 0)
             r.timeout_ms = left_ms(p) > 0 ? left_ms(p) : 1;
         taskd_ask(p->ctl, &r, &a);
-        if (!answer_is_absence(&a) || (!p->has_answered && left_ms(p) > 0)) {
+        /* What took all the time that was left took it, whatever a clock's last digit says. */
+        is_over = left_ms(p) <= 0 || (p->deadline_ms != 0 && a.err == ERR_TIMEOUT);
+        if (!answer_is_absence(&a) || (!p->has_answered && !is_over)) {
             code = answer_explain(p->ctl, &a, p->what);
             *out = code == EXIT_OK ? json_incref(a.json) : NULL;
             answer_deinit(&a);
@@ -69,7 +73,7 @@ static enum exit_code poll_get(struct poll *p, const char *target, json_t **out)
         if (++p->failures == 1)
             (void)answer_explain(p->ctl, &a, p->what);
         answer_deinit(&a);
-        code = left_ms(p) > 0 ? poll_pause(p, backoff_ms(p->failures)) : EXIT_TIMED_OUT;
+        code = is_over ? EXIT_TIMED_OUT : poll_pause(p, backoff_ms(p->failures));
         if (code != EXIT_OK)
             return code;
     }

@@ -37,9 +37,6 @@ async function seqReaches(id, seq, token) {
 /** Take the transport away and come back (at `base`) when told to. */
 async function drop(socket) {
   socket.io.reconnection(false);
-  // An event that comes in the tick in which the engine closes is put by without its offset by the
-  // client (4.8): it would be heard again, as the server rightly sends it again.
-  socket.io.engine.once("close", () => setTimeout(() => { socket.receiveBuffer.length = 0; }));
   socket.io.engine.close();
   await until("the connection is gone", () => !socket.connected);
 }
