@@ -27,13 +27,7 @@ struct group {
     int64_t                matched;
 };
 
-static void append_position(bson_t *list, size_t at, const char **position, char storage[16])
-{
-    (void)list;
-    bson_uint32_to_string((uint32_t)at, position, storage, 16);
-}
-
-/* "name": {$in: [ids of those from `first` to `end`]} */
+/* name: {$in: [the ids of the first `end`]} */
 static void append_ids(bson_t *filter, const char *name, const struct group *g, size_t end)
 {
     bson_t among, list;
@@ -45,7 +39,7 @@ static void append_ids(bson_t *filter, const char *name, const struct group *g, 
         const char *position;
         bson_oid_t  id;
 
-        append_position(&list, i, &position, storage);
+        bson_uint32_to_string((uint32_t)i, &position, storage, sizeof(storage));
         bson_oid_init_from_string(&id, g->all[i]->change->before->id);
         BSON_APPEND_OID(&list, position, &id);
     }
@@ -95,7 +89,7 @@ static void append_keys(bson_t *filter, const struct group *g, size_t end)
         char        storage[16];
         const char *position;
 
-        append_position(&list, i, &position, storage);
+        bson_uint32_to_string((uint32_t)i, &position, storage, sizeof(storage));
         BSON_APPEND_UTF8(&list, position, g->all[i]->change->event->key);
     }
     bson_append_array_end(&among, &list);
