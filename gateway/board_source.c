@@ -280,11 +280,26 @@ static enum use part_look(struct board *b, struct source *s, struct dash_part *p
     return USE_NOW;
 }
 
+/* Their parts may be there already, and ask for a newer page at once: nothing of the page may be
+ * used after this. */
+static void wait_for_own(struct board *b, struct list *waiters)
+{
+    struct list *node;
+
+    while ((node = list_take_first(waiters)) != NULL) {
+        struct wait *w = container_of(node, struct wait, in_source);
+        struct own  *o = own_get(b, user_sub(w->peer->user));
+
+        list_append(&o->waiters, &w->in_source);
+        source_want(&o->source);
+    }
+}
+
 static bool on_page_ready(struct source *s, bool is_last, void *arg)
 {
     struct board    *b = arg;
     struct dash_part page;
-    struct list      waiters = LIST_INIT(waiters);
+    struct list      waiters = LIST_INIT(waiters), with_own = LIST_INIT(with_own);
     struct list     *node;
     char             room[ROOM_MAX];
     enum use         use = part_look(b, s, &page, &b->waiters, room_dash(room, slice_of(b->org)),
@@ -295,22 +310,17 @@ static bool on_page_ready(struct source *s, bool is_last, void *arg)
     list_splice(&waiters, &b->waiters);
     while ((node = list_take_first(&waiters)) != NULL) {
         struct wait *w = container_of(node, struct wait, in_source);
-        struct own  *o;
 
-        if (source_is_older(s, w->least)) {
+        if (source_is_older(s, w->least))
             list_append(&b->waiters, node);
-            continue;
-        }
-        if (!dash_has_person(&page, user_sub(w->peer->user))) {
+        else if (dash_has_person(&page, user_sub(w->peer->user)))
+            list_append(&with_own, node);
+        else
             waiter_serve(b, w, &page, NULL, NULL);
-            continue;
-        }
-        o = own_get(b, user_sub(w->peer->user));
-        list_append(&o->waiters, &w->in_source);
-        source_want(&o->source);
     }
     if (!list_is_empty(&b->waiters))
         source_retry(s, NEWER_MS);
+    wait_for_own(b, &with_own);
     return true;
 }
 
