@@ -54,7 +54,8 @@ void publisher_marked(struct publisher *p, const char *id, int64_t seq, enum buc
 static bool wants_time(struct publisher *p)
 {
     each_shard (p, sh) {
-        if (outbox_has_late(sh->outbox) || !list_is_empty(&sh->asks))
+        if (outbox_has_late(sh->outbox) || !list_is_empty(&sh->asks) ||
+            !list_is_empty(&sh->awaiting))
             return true;
     }
     return false;
@@ -67,6 +68,7 @@ static void on_tick(uv_timer_t *timer)
     each_shard (p, sh) {
         outbox_tick(sh->outbox, uv_now(p->loop));
         asks_tick(sh);
+        orgs_tick(sh);
         shard_drain(sh);
     }
     if (!wants_time(p))
@@ -196,6 +198,7 @@ struct publisher *publisher_new(uv_loop_t *loop, struct store *store,
         p->shards[i] = (struct shard){ .publisher = p, .loop = loop, .store = store,
                                        .redis = links[i], .outbox = outbox_new() };
         list_init(&p->shards[i].asks);
+        list_init(&p->shards[i].awaiting);
     }
     make_token(p->token);
     publisher_metrics(p, m);
@@ -269,6 +272,7 @@ void publisher_close(struct publisher *p, void (*cb)(void *arg), void *arg)
         outbox_stop(sh->outbox);
         shard_drain(sh);                       /* those who wait are told */
         asks_fail(sh, ERR_CLOSED);
+        orgs_stop(sh);
     }
     publisher_end_if_idle(p);
 }

@@ -25,6 +25,8 @@ struct org {
     uint64_t         highest;                  /* the highest number ever heard */
     uint64_t         epoch;
     uint64_t         used_at_ms, checked_at_ms;
+    uint64_t         count_at_ms;              /* not before */
+    struct list      awaiting;                 /* in shard.awaiting: to be counted */
     unsigned         marks;                    /* under way: counting waits for them */
     enum { ORG_STEADY, ORG_AWAIT_MARKS, ORG_COUNTING } state;
     bool             is_beginning;             /* counting for a new epoch, not for a check */
@@ -39,6 +41,7 @@ struct shard {
     struct redis     *redis;
     struct outbox    *outbox;
     struct org       *orgs;
+    struct list       awaiting;                /* orgs to be counted when marks have ended */
     struct list       asks;                    /* positions asked for */
     unsigned          asks_under_way;          /* scripts */
     unsigned          counts_under_way;
@@ -98,6 +101,12 @@ void org_answered(struct org *o, const struct script_answer *a);
 bool org_may_mark(const struct org *o);
 void org_mark_began(struct org *o);
 void org_mark_ended(struct org *o);
+
+/* Begin the counts that waited for long enough. */
+void orgs_tick(struct shard *sh);
+
+/* Closing: those that have not begun will not. */
+void orgs_stop(struct shard *sh);
 
 /* Once a second: check the counts of quiet orgs, forget those long unused. */
 void orgs_check(struct shard *sh);

@@ -9,8 +9,9 @@
  *        \---- quiet for half a minute: hold, count, correct ----/
  *
  * What was sent in the old epoch and not marked is sent again (outbox_restart): the new
- * epoch's counts do not have it yet. Another taskd's marks cannot be waited for; that is what
- * the check of quiet orgs is for. */
+ * epoch's counts do not have it yet. Another taskd's marks cannot be seen: while Redis holds
+ * the org back nobody sends, so those that were sent before are given a moment to be marked. What
+ * is later than that is found by the check of quiet orgs. */
 #include "taskd/publisher_internal.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "common/mem.h"
 #include "taskd/fault.h"
 
+#define OTHERS_MARK_MS   50
 #define CHECK_EVERY_MS   30000
 #define QUIET_US         5000000
 #define FORGET_AFTER_MS  3600000
@@ -35,6 +37,7 @@ struct org *org_of(struct shard *sh, const char *name)
     if (o == NULL) {
         o = mem_new(struct org);
         strncpy(o->name, name, sizeof(o->name) - 1);
+        list_init(&o->awaiting);
         o->shard = sh;
         o->checked_at_ms = uv_now(sh->loop);
         HASH_ADD_STR(sh->orgs, name, o);
@@ -91,6 +94,14 @@ static void on_count_installed(int err, const struct redis_reply *reply, void *a
     count_done(o);
 }
 
+/* Somebody else may take the hold at once; otherwise it expires. */
+static void count_give_up(struct org *o)
+{
+    struct script_caller who = org_caller(o);
+
+    (void)script_release(o->shard->redis, &who, NULL, NULL);
+}
+
 static void on_counted(int err, const struct store_counts *c, void *arg)
 {
     struct org          *o = arg;
@@ -103,33 +114,62 @@ static void on_counted(int err, const struct store_counts *c, void *arg)
     else if (err == 0)
         err = script_correct(r, &who, c, on_count_installed, o);
     else
-        (void)script_release(r, &who, NULL, NULL);   /* or it expires */
+        count_give_up(o);
     if (err != 0)
         count_done(o);
 }
 
 static void count_begin(struct org *o)
 {
-    struct script_caller who = org_caller(o);
-
+    list_remove(&o->awaiting);
     o->state = ORG_COUNTING;
     if (store_counts(o->shard->store, o->name, on_counted, o) == 0)
         return;
-    (void)script_release(o->shard->redis, &who, NULL, NULL);
+    count_give_up(o);
     count_done(o);
+}
+
+static void count_if_due(struct org *o)
+{
+    if (o->state == ORG_AWAIT_MARKS && o->marks == 0 && uv_now(o->shard->loop) >= o->count_at_ms)
+        count_begin(o);
 }
 
 static void count_want(struct org *o, bool is_beginning)
 {
     if (o->state != ORG_STEADY)
         return;
+    if (o->shard->publisher->is_closing) {
+        count_give_up(o);
+        return;
+    }
     o->is_beginning = is_beginning;
     o->shard->counts_under_way++;
     o->state = ORG_AWAIT_MARKS;
+    o->count_at_ms = uv_now(o->shard->loop) + (is_beginning ? OTHERS_MARK_MS : 0);
+    list_append(&o->shard->awaiting, &o->awaiting);
     if (is_beginning)
         outbox_restart(o->shard->outbox, o->name, uv_now(o->shard->loop));
-    if (o->marks == 0)
-        count_begin(o);
+    count_if_due(o);
+    publisher_wake(o->shard->publisher);
+}
+
+void orgs_tick(struct shard *sh)
+{
+    list_each_safe(node, &sh->awaiting)
+        count_if_due(container_of(node, struct org, awaiting));
+}
+
+void orgs_stop(struct shard *sh)
+{
+    list_each_safe(node, &sh->awaiting) {
+        struct org *o = container_of(node, struct org, awaiting);
+
+        list_remove(&o->awaiting);
+        o->state = ORG_STEADY;
+        sh->counts_under_way--;
+        count_give_up(o);
+    }
 }
 
 void org_mark_began(struct org *o)
@@ -140,8 +180,7 @@ void org_mark_began(struct org *o)
 void org_mark_ended(struct org *o)
 {
     o->marks--;
-    if (o->marks == 0 && o->state == ORG_AWAIT_MARKS)
-        count_begin(o);
+    count_if_due(o);
 }
 
 void org_answered(struct org *o, const struct script_answer *a)
