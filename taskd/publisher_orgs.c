@@ -10,8 +10,8 @@
  *
  * What was sent in the old epoch and not marked is sent again (outbox_restart): the new
  * epoch's counts do not have it yet. Another taskd's marks cannot be seen: while Redis holds
- * the org back nobody sends, so those that were sent before are given a moment to be marked. What
- * is later than that is found by the check of quiet orgs. */
+ * the org back nobody sends, so those that were sent in an epoch before are given a moment to be
+ * marked. What is later than that is found by the check of quiet orgs. */
 #include "taskd/publisher_internal.h"
 
 #include <stdlib.h>
@@ -146,7 +146,7 @@ static void count_want(struct org *o, bool is_beginning)
     o->is_beginning = is_beginning;
     o->shard->counts_under_way++;
     o->state = ORG_AWAIT_MARKS;
-    o->count_at_ms = uv_now(o->shard->loop) + (is_beginning ? OTHERS_MARK_MS : 0);
+    o->count_at_ms = uv_now(o->shard->loop) + (is_beginning && o->epoch != 0 ? OTHERS_MARK_MS : 0);
     list_append(&o->shard->awaiting, &o->awaiting);
     if (is_beginning)
         outbox_restart(o->shard->outbox, o->name, uv_now(o->shard->loop));
