@@ -31,7 +31,9 @@ async function patch(id, body, token) {
 /** Where a task stands, in the store and (from its own point of view) on the way to everybody. */
 async function seqReaches(id, seq, token) {
   await until(`${id} is at ${seq}`, async () => (await stack.call("GET", `/api/tasks/${id}`, { token })).body.seq >= seq);
-  await sleep(50);
+  const admin = { base: stack.taskdUrl, token: stack.token("op", "ops", { roles: ["admin"] }) };
+  await until("all is published", async () => (await stack.call("GET", "/api/admin/outbox", admin)).body.unpublished === 0);
+  await sleep(50);                               // and heard by gateways
 }
 
 /** Take the transport away and come back (at `base`) when told to. */
@@ -105,6 +107,7 @@ test("one that has heard nothing yet can come back", async () => {
   await seqReaches(id, 3, token);
   await back(s);
   assert.equal(s.recovered, true);
+  await until("it comes, or has come", () => s.log.length > 0);   // what is stored may yet be published
   assert.deepEqual(s.log.map((e) => [e.name, e.payload.kind]), [["user:notification", "needs_answer"]]);
   await drop(s);
   await back(s);
@@ -121,6 +124,7 @@ test("an org in which nothing ever happened is no obstacle", async () => {
   await seqReaches(id, 1, token);
   await back(s);
   assert.equal(s.recovered, true);
+  await until("all has come", () => s.log.length >= 4);
   assert.deepEqual(s.log.map((e) => e.name),
     ["dashboard:state", "task:created", "dashboard:task_list_updated", "dashboard:task_count_changed"]);
 });
