@@ -247,7 +247,7 @@ static bool may_retry(const struct conn *conn)
             stream_queued_bytes(conn->stream) >= call->bytes->len);
 }
 
-static void drop_idle(struct http_client *c)
+void http_client_drop_idle(struct http_client *c)
 {
     list_each_safe(node, &c->idle)
         conn_drop(container_of(node, struct conn, link));
@@ -262,7 +262,7 @@ static void retry(struct http_call *call)
     call->is_retried = true;
     list_insert_before(c->queue.next, &call->link);
     c->queued++;
-    drop_idle(c);
+    http_client_drop_idle(c);
 }
 
 /* What a lost connection means for its call. */
@@ -429,7 +429,7 @@ static void pump(struct http_client *c)
     }
     /* A retried call that the pool's last place is kept from by an idle connection. */
     if (c->queued > c->connecting && c->connections + c->connecting >= c->options.connections_max)
-        drop_idle(c);
+        http_client_drop_idle(c);
     for (size_t wanted = c->queued > c->connecting ? c->queued - c->connecting : 0;
          wanted != 0 && c->connections + c->connecting < c->options.connections_max; wanted--)
         connect_one(c);
@@ -489,7 +489,7 @@ static void on_timer(uv_timer_t *handle)
 
     while (!c->is_closing && (call = expired_call(c, now_ms)) != NULL) {
         if (call->conn != NULL && !call->conn->has_bytes)
-            drop_idle(c);
+            http_client_drop_idle(c);
         call_fail(call, call->fate);
     }
     if (c->is_closing)
@@ -545,7 +545,7 @@ void http_client_close(struct http_client *c)
     c->is_closing = true;
     while (!list_is_empty(&c->queue))
         call_done(container_of(c->queue.next, struct http_call, link), ERR_CLOSED, NULL);
-    drop_idle(c);
+    http_client_drop_idle(c);
     while (!list_is_empty(&c->busy)) {
         struct conn *conn = container_of(c->busy.next, struct conn, link);
 

@@ -23,6 +23,9 @@ extern const struct http_client_options HTTP_CLIENT_DEFAULTS;  /* 2 s, 10 s, 32,
 struct http_client *http_client_new(struct net *net, const char *origin,
                                     const struct http_client_options *options);
 
+/* Close the kept connections that no call is using: something says that they may be dead. */
+void http_client_drop_idle(struct http_client *c);
+
 /* Calls under way end with ERR_CLOSED (callbacks run before this returns, nothing later). */
 void http_client_close(struct http_client *c);
 

@@ -10,10 +10,12 @@
  * request is long gone. Only errors that say "no connection was made" allow a POST to be
  * tried elsewhere: after anything else taskd may have acted.
  *
- * A connection that hangs (a frozen process, a firewall that forgot it) says nothing. Two probes
- * that fail in a row find out: then what waits there is sent again, once, to another taskd at once,
- * or to the same one as soon as it answers on a new connection. (Not after one, and not more often:
- * a taskd that is merely slow must not get more to do for it.)
+ * A connection that hangs (a frozen process, a firewall that forgot it) says nothing. A probe that
+ * fails raises the doubt, and connections that nobody uses are given up. If the next fails, too,
+ * what waits there is sent again, once, to another taskd at once, or to the same one as soon as
+ * it answers. If the next two are answered, on a new connection, the process is well, and what still
+ * waits since before the doubt waits in vain: that is sent again, once. (Not sooner, and not more
+ * often: a taskd that is merely slow must not get more to do for it.)
  *
  * Rejected: probing before each call, weights, and hedged requests; taskd is close by, and a
  * refused connection is known in microseconds. */
@@ -33,6 +35,7 @@
 #define CALL_MS           10000
 #define MOVES_MAX         1                    /* of a call, beside one try per target */
 #define PROBES_HUNG       2                    /* failed in a row: what waits there waits in vain */
+#define PROBES_WELL       2                    /* answered in a row: what does not answer is dead */
 #define PROBE_TIMEOUT_MS  900
 #define CONNECTIONS       32
 #define QUEUE             8192
@@ -48,7 +51,8 @@ struct target {
     bool                 is_up;                /* no call to it has failed since it answered */
     bool                 is_ready;
     bool                 is_probing;
-    unsigned             probes_failed;        /* in a row */
+    unsigned             probes_failed, probes_well;   /* in a row */
+    uint64_t             doubt_ms;             /* when a probe failed last; 0: all is well since */
     struct http_call    *probe;
 };
 
@@ -309,14 +313,14 @@ int taskd_client_internal(struct taskd_client *c, struct slice target, struct sl
 
 /* --- probing --- */
 
-static bool may_move(const struct taskd_call *call, const struct target *t)
+static bool may_move(const struct taskd_call *call, const struct target *t, uint64_t before_ms)
 {
     return call->target == t && call->http != NULL && call->is_repeatable &&
-           call->tried < call->client->target_count + MOVES_MAX;
+           call->began_ms <= before_ms && call->tried < call->client->target_count + MOVES_MAX;
 }
 
-/* What waits there waits in vain: ask again. */
-static void calls_move(struct target *t)
+/* What waits there since `before_ms` waits in vain: ask again. */
+static void calls_move(struct target *t, uint64_t before_ms)
 {
     struct taskd_client *c = t->client;
     struct list          all = LIST_INIT(all);
@@ -328,7 +332,7 @@ static void calls_move(struct target *t)
         int                err;
 
         list_append(&c->calls, node);
-        if (!may_move(call, t))
+        if (!may_move(call, t, before_ms))
             continue;
         http_call_cancel(call->http);
         call->http = NULL;
@@ -339,21 +343,44 @@ static void calls_move(struct target *t)
     }
 }
 
+static void probe_failed(struct target *t)
+{
+    t->probes_well = 0;
+    t->probes_failed++;
+    t->doubt_ms = net_now_ms(t->client->net);
+    target_mark(t, false);
+    http_client_drop_idle(t->http);
+    /* Where it is the only one there is no use in asking again before it answers. */
+    if (t->probes_failed >= PROBES_HUNG && taskd_client_is_reachable(t->client))
+        calls_move(t, t->doubt_ms);
+}
+
+static void probe_answered(struct target *t)
+{
+    uint64_t doubt_ms = t->doubt_ms;
+    bool     is_over = t->probes_failed >= PROBES_HUNG || ++t->probes_well >= PROBES_WELL;
+
+    t->probes_failed = 0;
+    target_mark(t, true);
+    if (doubt_ms == 0 || !is_over)
+        return;
+    t->doubt_ms = 0;
+    calls_move(t, doubt_ms);
+}
+
 static void on_probed(int err, const struct http_result *result, void *arg)
 {
     struct target *t = arg;
-    bool           was_hung = t->probes_failed >= PROBES_HUNG;
 
     t->is_probing = false;
     t->probe = NULL;
     if (t->client->is_closing)
         return;
     t->is_ready = err == 0 && result->status == 200;
-    t->probes_failed = err == 0 ? 0 : t->probes_failed + 1;
-    target_mark(t, err == 0);
-    /* Where it is the only one there is no use in asking again before it answers. */
-    if (err == 0 ? was_hung : t->probes_failed >= PROBES_HUNG && taskd_client_is_reachable(t->client))
-        calls_move(t);
+    if (err != 0)
+        probe_failed(t);
+    else
+        probe_answered(t);
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -2,7 +2,8 @@
 // Redis, or a gateway and taskd, is stopped (SIGSTOP). It is noticed, healed, and nothing is lost.
 //
 // How long it took is printed; TASKWIRE_CHAOS=full holds it to 5 s to be noticed and 10 s to be healed,
-// which a busy machine need not keep.
+// which a busy machine need not keep. (Of many connections to taskd only those that probes or calls
+// use are noticed: at the latest when a call's time, 10 s, is over.)
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -12,11 +13,11 @@ import { Proxy } from "./proxy.mjs";
 const IS_FULL = process.env.TASKWIRE_CHAOS === "full";
 const seconds = (ms) => (ms / 1000).toFixed(1);
 
-function hold(what, noticed, healed) {
+function hold(what, noticed, healed, most = { noticed: 5000, healed: 10_000 }) {
   console.log(`# ${what}: noticed after ${seconds(noticed)} s, healed after ${seconds(healed)} s`);
   if (!IS_FULL) return;
-  assert.ok(noticed <= 5000, `noticed after ${noticed} ms`);
-  assert.ok(healed <= 10_000, `healed after ${healed} ms`);
+  assert.ok(noticed <= most.noticed, `noticed after ${noticed} ms`);
+  assert.ok(healed <= most.healed, `healed after ${healed} ms`);
 }
 
 /** A stack whose one gateway reaches Redis, or taskd, through a proxy; and somebody who watches a
@@ -159,7 +160,7 @@ for (const taskds of [2, 1]) {
       await Promise.all(ids.slice(0, 20).map((_, i) => join(i)));
       await looking;
       await until("it is ready", () => fetch(`${scene.gateway.url}/api/health/ready`).then((r) => r.ok), { ms: 60_000 });
-      hold(way, noticed, Date.now() - begun);
+      hold(way, noticed, Date.now() - begun, { noticed: 11_000, healed: 12_000 });
       await scene.check();
     } finally {
       await scene.end();
