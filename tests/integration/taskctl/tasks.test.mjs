@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import net from "node:net";
 import path from "node:path";
 import { Stack, until } from "../harness.mjs";
 import { bare, onTerminal, run, seen, taskctl } from "./terminal.mjs";
@@ -26,9 +27,23 @@ const make = async (text, ...args) => (await ann("create", "-q", text, ...args))
 const statusOf = async (id) => (await json("get", id)).status;
 const issue = { issueNumber: 42, issueUrl: "https://github.com/acme/house/issues/42", githubBranch: "blue" };
 
+/** A way to taskd that knows whether an answer has passed. */
+async function openWay(t) {
+  const way = { answered: false };
+  const server = net.createServer((client) => {
+    const taskd = net.connect(stack.taskdPort, "127.0.0.1");
+    taskd.once("data", () => { way.answered = true; });
+    for (const [one, other] of [[client, taskd], [taskd, client]]) one.pipe(other).on("error", () => one.destroy());
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  t.after(() => server.close());
+  way.url = `http://127.0.0.1:${server.address().port}`;
+  return way;
+}
+
 /** taskctl that goes on: its output so far, by `await until(…)`. */
 function begin(t, ...args) {
-  const child = spawn(taskctl, args, { env: bare(env), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(taskctl, args.filter((a) => typeof a === "string"), { env: bare(Object.assign({}, env, ...args.filter((a) => typeof a === "object"))), stdio: ["ignore", "pipe", "pipe"] });
   const got = { out: "", err: "", child };
   child.stdout.setEncoding("utf8").on("data", (d) => { got.out += d; });
   child.stderr.setEncoding("utf8").on("data", (d) => { got.err += d; });
@@ -209,7 +224,9 @@ describe("clarify", () => {
 describe("wait", () => {
   test("ends when the task is there, also if it was there for a moment only", async (t) => {
     const id = await make("Wait for it");
-    const waiting = begin(t, "wait", id, "--for=analyzing", "--timeout", "60s", "--interval", "1s", "-o", "ndjson");
+    const way = await openWay(t);
+    const waiting = begin(t, { TASKD_URL: way.url }, "wait", id, "--for=analyzing", "--timeout", "60s", "--interval", "1s", "-o", "ndjson");
+    await until("it has looked once", () => way.answered);
     await stack.publish("analyzing", id);
     await stack.publish("dispatched", id, issue);
     assert.deepEqual(await waiting.ended, { code: 0, signal: null }, waiting.err);
