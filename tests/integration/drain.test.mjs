@@ -77,7 +77,7 @@ test("a taskd that stops hands the ingest over at once, and answers REST until i
 });
 
 test("connections that are kept between requests end with an answer while a service still serves, and what taskd does is waited for", async () => {
-  const stack = await Stack.start({ taskdEnv: { DRAIN_NOTICE_SECONDS: "3" }, gatewayEnv: { DRAIN_NOTICE_SECONDS: "8", DRAIN_SECONDS: "0" } });
+  const stack = await Stack.start({ taskdEnv: { DRAIN_NOTICE_SECONDS: "3" }, gatewayEnv: { DRAIN_NOTICE_SECONDS: "5", DRAIN_SECONDS: "0" } });
   try {
     const [gateway] = stack.gateways, notice = (base) => fetch(`${base}/api/health/ready`).then((r) => ({ status: r.status, connection: r.headers.get("connection") }));
     for (const base of [gateway.url, stack.taskdUrl]) assert.deepEqual(await notice(base), { status: 200, connection: null });
